@@ -1,0 +1,146 @@
+/* What the judge needs to know about subscribers, networks and rules: packed rows, and a book of
+ * look-ups. records/ fills the book from the serving copy, a test from an array. The rows are
+ * stored as they stand here (serving copy, same machine), so a change of a row is a change of
+ * BOOK_VERSION. All identities are base/bcd.h numbers. Texts are NUL-padded. */
+#pragma once
+#include "base/bcd.h"
+
+#define BOOK_VERSION 1
+
+#define NAME_MAX_BYTES 32
+#define HOST_MAX_BYTES 128
+#define APN_MAX        4
+#define COUNTRY_MAX    16
+
+/* Priority class: from the profile or subscription, never from what a message claims (R-5.6.1.d). */
+enum prio { PRIO_CRITICAL, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_N };
+
+enum life { LIFE_INVENTORY, LIFE_TEST_READY, LIFE_ACTIVE, LIFE_SUSPENDED, LIFE_RETIRED };
+
+/* What a SIM seen in another device does (R-5.1.1.2.b). Critical subscriptions only alert. */
+enum binding { BINDING_ALERT, BINDING_REFUSE, BINDING_GREYLIST, BINDING_DETACH };
+
+enum alg { ALG_MILENAGE = 1, ALG_TUAK = 2 };
+
+enum sub_flag {
+	SUB_GREY = 1,      /* greylisted until grey_until (R-5.7.3.b) */
+	SUB_TEST = 2,      /* reserved for canaries and tests */
+	SUB_HANDSET = 4,   /* not an IoT subscription (R-5.1.h) */
+};
+
+/* One subscription: 96 bytes. */
+struct sub_row {
+	uint64_t imsi, msisdn;
+	uint64_t imei; /* device binding: 14 digits, or an 8-digit TAC; 0 = not bound */
+	uint32_t profile, tenant;
+	uint32_t partition;  /* HSS instance (R-5.1.i); 0 = the common one */
+	uint32_t grey_until; /* seconds since 1970 */
+	uint32_t version;    /* of the record; grows with every change */
+	uint8_t life, prio, alg, flags; /* enum life, prio, alg, sub_flag bits */
+	uint8_t spare[48];
+};
+
+/* RATs a profile may use. Bits; what is not set is barred by Access-Restriction-Data. */
+enum rat_bit { RAT_UTRAN = 1, RAT_GERAN = 2, RAT_WB_EUTRAN = 4, RAT_NB_IOT = 8, RAT_LTE_M = 16, RAT_NR = 32 };
+
+enum service_bit { SERVICE_SMS_MO = 1, SERVICE_SMS_MT = 2, SERVICE_VOICE = 4, SERVICE_LCS = 8 };
+
+struct apn_row {
+	char name[64];        /* Service-Selection; never "*" */
+	uint8_t context;      /* Context-Identifier, 1.. */
+	uint8_t pdn_type;     /* TS 29.272 §7.3.62: 0 IPv4, 1 IPv6, 2 IPv4v6, 4 Non-IP */
+	uint8_t qci, arp;     /* QCI; Priority-Level 1..15 */
+	uint32_t ul_bps, dl_bps; /* AMBR of the APN */
+};
+
+/* One service profile: what an IoT service may do, written once (idea 1). */
+struct profile_row {
+	uint32_t id, version, tenant;
+	char name[NAME_MAX_BYTES];
+	uint8_t prio, binding;  /* enum prio, binding */
+	uint8_t apn_n, country_n;
+	uint16_t rats;          /* enum rat_bit */
+	uint16_t services;      /* enum service_bit */
+	uint32_t ul_bps, dl_bps;   /* AMBR of the subscriber */
+	uint32_t tau_s;         /* Subscribed-Periodic-RAU-TAU-Timer, seconds; 0 = none */
+	uint32_t odb;           /* Operator-Determined-Barring bits (TS 29.272 §7.3.30) */
+	uint64_t sms_to[4];     /* fixed list for SMS, 0-filled (R-5.1.e) */
+	uint64_t country[COUNTRY_MAX]; /* MCC (3 digits) or PLMN allowed for roaming; none = anywhere */
+	struct apn_row apn[APN_MAX];   /* apn[0] is the default */
+};
+
+/* UNLISTED only appears in answers about networks without a record. */
+enum trust { TRUST_BLOCKED, TRUST_THROTTLED, TRUST_TRUSTED, TRUST_OWN };
+
+/* One network: a roaming partner, or ourselves (IR.21-like). */
+struct network_row {
+	uint64_t plmn;                 /* MCC and MNC, 5 or 6 digits */
+	char name[NAME_MAX_BYTES];
+	char realm[HOST_MAX_BYTES];    /* "epc.mnc001.mcc001.3gppnetwork.org" */
+	char cert_name[HOST_MAX_BYTES]; /* domain its certificates must lie under; "" = the realm */
+	char address[4][44];           /* prefixes its nodes may come from, "10.1.0.0/16"; "" = none */
+	uint8_t trust;                 /* enum trust */
+	uint8_t clear_ok;              /* may connect without TLS from these addresses */
+	uint8_t hide;                  /* hide our topology from it */
+	uint8_t compat_ula;            /* error ULA needs ULA-Flags and an empty profile (facts/peers.md 4.2) */
+	uint16_t steer_weight;         /* share of steering, 0..1000; 1000 = preferred, 0 = avoid */
+	uint16_t steer_attempts;       /* rejects before it is let in: never a lock-out */
+	uint32_t rate;                 /* requests a second before low classes wait; 0 = no limit */
+	uint32_t unknown_rate;         /* USER_UNKNOWN answers a second (design.md, 'What the edge remembers') */
+	int16_t lat_cdeg, lon_cdeg;    /* a place in the country, 1/100 degree, for time and distance */
+	uint32_t apps;                 /* applications agreed, enum app_bit; 0 = S6a */
+	uint32_t version;
+};
+
+enum app_bit { APP_BIT_S6A = 1, APP_BIT_S13 = 2 };
+
+/* Modes of a check. */
+enum mode { MODE_OFF, MODE_OBSERVE, MODE_ENFORCE };
+
+/* One screening rule: how a check behaves, for everyone or for a scope. The most specific wins:
+ * host before network before IMSI range before everyone. */
+struct rule_row {
+	uint32_t id;
+	uint16_t check;                /* enum check (judge/check.tab) */
+	uint8_t mode;                  /* enum mode */
+	uint8_t spare;
+	uint64_t imsi_from, imsi_to;   /* inclusive; 0,0 = every IMSI */
+	uint64_t plmn;                 /* 0 = every network */
+	char host[HOST_MAX_BYTES];     /* "" = every host; may be a domain */
+};
+
+enum colour { WHITE, BLACK, GREY }; /* Equipment-Status, TS 29.272 §7.3.51 */
+
+struct equip_row {
+	uint64_t imei;   /* 14 digits, or an 8-digit TAC */
+	uint32_t until;  /* seconds since 1970; 0 = for ever */
+	uint8_t colour;  /* enum colour */
+	uint8_t spare[3];
+	char reason[48];
+};
+
+/* An IMSI range of ours, and what its batch is (R-5.1.h). */
+struct range_row {
+	uint64_t from, to; /* inclusive */
+	uint32_t partition;
+	uint8_t handset;
+	uint8_t spare[3];
+};
+
+/* The look-ups. Each returns a row that stays valid until the batch ends, or NULL. A look-up may
+ * be called from one thread at a time. `rules` gives all, in no order; `rule_version` changes
+ * whenever they do, so that the judge can compile them once. */
+struct book {
+	void *ctx;
+	const struct sub_row *(*sub)(void *ctx, uint64_t imsi);
+	const struct profile_row *(*profile)(void *ctx, uint32_t id);
+	const struct network_row *(*network)(void *ctx, uint64_t plmn);
+	const struct network_row *(*network_of_realm)(void *ctx, struct view realm);
+	const struct equip_row *(*equip)(void *ctx, uint64_t imei); /* the device, else its TAC */
+	const struct range_row *(*range)(void *ctx, uint64_t imsi); /* NULL: not ours */
+	const struct rule_row *(*rules)(void *ctx, size_t *n);
+	uint64_t (*rule_version)(void *ctx);
+};
+
+/* The home network of an IMSI: the record of its first 6, else 5 digits; NULL if there is none. */
+const struct network_row *book_home(const struct book *b, uint64_t imsi);

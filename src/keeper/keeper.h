@@ -1,0 +1,20 @@
+/* The keeper: the one writer of the records. Clients (cli, portal, watch) send typed requests over a Unix
+ * socket (wire/keep.tab); tenant, four-eyes and critical rules and the journal live here and nowhere else. */
+#pragma once
+#include "base/bytes.h"
+
+struct keeper;
+
+struct keeper_conf {
+	const char *data_dir;       /* records.db, serving.*, keeper.sock, keeper.key */
+	const char *socket_group;   /* who may use the socket; NULL = the owner only */
+	uint8_t own_plmn_n;
+};
+
+/* Open everything (records, serving copy, socket); one clear line in `why`. Rebuilds the serving copy when
+ * it is behind or damaged. ERR_CONFIG, ERR_IO, ERR_CORRUPT. */
+enum err MUST_USE keeper_start(struct keeper **k, const struct keeper_conf *conf, char why[256]);
+/* Serve until keeper_stop (any thread, or a signal handler). */
+void keeper_run(struct keeper *k);
+void keeper_stop(struct keeper *k);
+void keeper_free(struct keeper *k);

@@ -1,0 +1,63 @@
+/* The serving copy: what signalling needs of the records, packed, in LMDB; one writer (keeper), many
+ * lock-free readers in other processes (design.md, 'Serving copy': MDB_NOLOCK readers, a held sliding
+ * read transaction, the published transaction number in a counter page). */
+#pragma once
+#include "judge/book.h"
+
+/* --- the writer: keeper only --- */
+struct serving_writer;
+
+/* Opens or creates `dir`/serving.mdb and its page `dir`/serving.page. ERR_IO, ERR_CORRUPT (another
+ * BOOK_VERSION or damaged: the keeper then deletes the file and builds it anew). */
+enum err MUST_USE serving_create(struct serving_writer **w, const char *dir, char why[256]);
+void serving_finish(struct serving_writer *w);
+
+/* One batch: begin, puts and deletes, then commit, which publishes it. `feed` is the number of the last
+ * change of the records that the batch contains. A change says what a reader of the feed must look at. */
+enum change_kind { CHANGE_SUB = 1, CHANGE_PROFILE, CHANGE_NETWORK, CHANGE_RULE, CHANGE_EQUIP, CHANGE_RANGE };
+struct change {
+	uint64_t seq;    /* 1.., without gaps */
+	uint64_t id;     /* IMSI, profile id, PLMN, rule id, IMEI, range start */
+	uint32_t kind;   /* enum change_kind */
+	uint32_t was;    /* CHANGE_SUB: life before; else 0 */
+};
+enum err MUST_USE serving_begin(struct serving_writer *w);
+enum err MUST_USE serving_put_sub(struct serving_writer *w, const struct sub_row *r);
+enum err MUST_USE serving_put_profile(struct serving_writer *w, const struct profile_row *r);
+enum err MUST_USE serving_put_network(struct serving_writer *w, const struct network_row *r);
+enum err MUST_USE serving_put_rule(struct serving_writer *w, const struct rule_row *r);
+enum err MUST_USE serving_put_equip(struct serving_writer *w, const struct equip_row *r);
+enum err MUST_USE serving_put_range(struct serving_writer *w, const struct range_row *r);
+enum err MUST_USE serving_delete(struct serving_writer *w, enum change_kind kind, uint64_t id);
+enum err MUST_USE serving_change(struct serving_writer *w, const struct change *c); /* into the ring */
+enum err MUST_USE serving_commit(struct serving_writer *w);
+/* The last change contained; 0 = empty. And slide the held transaction (call every second). */
+uint64_t serving_feed(const struct serving_writer *w);
+void serving_tick(struct serving_writer *w, uint64_t now_ms);
+
+/* --- a reader: any role; one a thread, sharing one environment --- */
+struct serving;       /* the environment: one a process */
+struct serving_read;  /* one a thread */
+
+/* Opens read-only, without any lock file. Waits for nothing: ERR_NOT_FOUND when the keeper has made none. */
+enum err MUST_USE serving_open(struct serving **s, const char *dir, char why[256]);
+void serving_close(struct serving *s);
+struct serving_read *serving_reader(struct serving *s);
+void serving_read_free(struct serving_read *r);
+
+/* Begin a batch: the newest published state. Rows stay valid until the next call. ERR_AGAIN when no
+ * whole state could be had (the old one stays until 2 s of age). */
+enum err MUST_USE serving_renew(struct serving_read *r, uint64_t now_ms);
+/* Was the state younger than 2 s the whole time? If not, what was read in this batch is to be redone. */
+bool serving_valid(const struct serving_read *r, uint64_t now_ms);
+
+/* The look-ups, for the judge and for home. Lives in `r`. */
+const struct book *serving_book(struct serving_read *r);
+
+/* The feed: the last change contained; the changes after `after`, at most `max`. `*lost`: the ring has
+ * run over the cursor, compare everything. Returns how many. */
+uint64_t serving_last(struct serving_read *r);
+size_t serving_changes(struct serving_read *r, uint64_t after, struct change *out, size_t max, bool *lost);
+
+/* Every subscription, in IMSI order, from the first above `after`: for a full compare. */
+size_t serving_scan(struct serving_read *r, uint64_t after, struct sub_row *out, size_t max);
