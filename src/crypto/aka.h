@@ -17,6 +17,17 @@ struct aka_vector {
 	struct secret16 ck, ik;
 };
 
+/* All of MILENAGE for one challenge (TS 35.206 §4.1): what aka_vector and aka_resync are made of, and
+ * what a card computes (tests, simulate). The caller wipes it. */
+struct aka_f {
+	uint8_t mac_a[8], mac_s[8];  /* f1, f1* */
+	uint8_t res[8];              /* f2 */
+	struct secret16 ck, ik;      /* f3, f4 */
+	uint8_t ak[6], ak_s[6];      /* f5, f5* */
+};
+enum err MUST_USE aka_milenage(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
+			       uint64_t sqn, struct aka_f *f);
+
 /* OPc from OP and K (TS 35.206 §4.1). */
 enum err MUST_USE aka_opc(struct aka *a, const uint8_t op[16], const struct secret16 *k, struct secret16 *opc);
 

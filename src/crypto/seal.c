@@ -1,0 +1,183 @@
+#include "crypto/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NONCE 12
+#define TAG   16
+#define HEX   64 /* the master key's 32 bytes */
+#define WHY   256
+
+static enum err refuse(enum err err, const char *path, const char *text, char why[WHY])
+{
+	snprintf(why, WHY, "master key %.150s: %s", path, text);
+	return err;
+}
+
+static const char *mode_fault(const struct stat *st)
+{
+	mode_t mode = st->st_mode & 07777;
+
+	if (!S_ISREG(st->st_mode))
+		return "is not a plain file";
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return "belongs to another user";
+	if (mode != 0600 && mode != 0400)
+		return "must be readable by its owner alone (chmod 0400)";
+	return NULL;
+}
+
+static const char *hex_read(int fd, struct secret32 *master)
+{
+	char text[HEX + 2];
+	ssize_t n = read(fd, text, sizeof(text));
+	size_t done = 0;
+	const char *fault = NULL;
+
+	if (n < 0)
+		fault = "cannot be read";
+	else if (n != HEX && !(n == HEX + 1 && text[HEX] == '\n'))
+		fault = "must hold 64 hexadecimal digits and nothing else";
+	else if (sodium_hex2bin(master->b, sizeof(master->b), text, HEX, NULL, &done, NULL) != 0 ||
+		 done != sizeof(master->b))
+		fault = "must hold 64 hexadecimal digits and nothing else";
+	secret_wipe(text, sizeof(text));
+	return fault;
+}
+
+enum err seal_master_load(const char *path, struct secret32 *master, char why[256])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	const char *fault;
+
+	why[0] = 0;
+	if (fd < 0)
+		return refuse(ERR_KEY, path, strerror(errno), why);
+	fault = fstat(fd, &st) ? strerror(errno) : mode_fault(&st);
+	if (!fault)
+		fault = hex_read(fd, master);
+	close(fd);
+	if (!fault)
+		return ERR_OK;
+	secret_wipe(master, sizeof(*master));
+	return refuse(ERR_KEY, path, fault, why);
+}
+
+static bool folder_sync(const char *path)
+{
+	char copy[PATH_MAX];
+	int fd;
+	bool ok;
+
+	if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
+		return false;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ok = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+enum err seal_master_make(const char *path, char why[256])
+{
+	struct secret32 master;
+	char text[HEX + 1];
+	bool ok;
+	int fd;
+
+	why[0] = 0;
+	if (random_bytes(master.b, sizeof(master.b)))
+		return refuse(ERR_IO, path, "no random numbers to be had", why);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+	if (fd < 0) {
+		secret_wipe(&master, sizeof(master));
+		return refuse(errno == EEXIST ? ERR_EXISTS : ERR_IO, path, strerror(errno), why);
+	}
+	sodium_bin2hex(text, sizeof(text), master.b, sizeof(master.b));
+	text[HEX] = '\n';
+	/* A vault made with a key that a power cut then took away is lost: durable, name and all. */
+	ok = fchmod(fd, 0400) == 0 && write(fd, text, sizeof(text)) == (ssize_t)sizeof(text) &&
+	     fsync(fd) == 0 && folder_sync(path);
+	secret_wipe(text, sizeof(text));
+	secret_wipe(&master, sizeof(master));
+	close(fd);
+	if (ok)
+		return ERR_OK;
+	unlink(path);
+	return refuse(ERR_IO, path, "cannot be written", why);
+}
+
+enum err seal(const struct secret32 *key, struct view aad, struct view in, uint8_t *out)
+{
+	EVP_CIPHER_CTX *c;
+	int n = 0;
+	bool ok;
+
+	if (in.n > INT_MAX - SEAL_EXTRA || aad.n > INT_MAX)
+		return ERR_LENGTH;
+	if (random_bytes(out, NONCE))
+		return ERR_IO;
+	c = EVP_CIPHER_CTX_new();
+	ok = c && EVP_EncryptInit_ex2(c, EVP_aes_256_gcm(), key->b, out, NULL) == 1 &&
+	     EVP_EncryptUpdate(c, NULL, &n, aad.p, (int)aad.n) == 1 &&
+	     EVP_EncryptUpdate(c, out + NONCE, &n, in.p, (int)in.n) == 1 &&
+	     EVP_EncryptFinal_ex(c, out + NONCE + in.n, &n) == 1 &&
+	     EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, TAG, out + NONCE + in.n) == 1;
+	EVP_CIPHER_CTX_free(c);
+	return ok ? ERR_OK : ERR_IO;
+}
+
+enum err unseal(const struct secret32 *key, struct view aad, struct view in, uint8_t *out)
+{
+	EVP_CIPHER_CTX *c;
+	uint8_t tag[TAG];
+	size_t text;
+	int n = 0;
+	bool ok;
+
+	if (in.n < SEAL_EXTRA || in.n > INT_MAX || aad.n > INT_MAX)
+		return ERR_KEY;
+	text = in.n - SEAL_EXTRA;
+	memcpy(tag, in.p + NONCE + text, TAG);
+	c = EVP_CIPHER_CTX_new();
+	ok = c && EVP_DecryptInit_ex2(c, EVP_aes_256_gcm(), key->b, in.p, NULL) == 1 &&
+	     EVP_DecryptUpdate(c, NULL, &n, aad.p, (int)aad.n) == 1 &&
+	     EVP_DecryptUpdate(c, out, &n, in.p + NONCE, (int)text) == 1 &&
+	     EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, TAG, tag) == 1 &&
+	     EVP_DecryptFinal_ex(c, out + text, &n) == 1;
+	EVP_CIPHER_CTX_free(c);
+	if (!ok)
+		secret_wipe(out, text); /* nobody uses what did not prove itself */
+	return ok ? ERR_OK : ERR_KEY;
+}
+
+void sealbox_pair(const struct secret32 *master, uint8_t pub[SEALBOX_PUBLIC], struct secret32 *priv)
+{
+	uint8_t seed[crypto_box_SEEDBYTES];
+
+	/* A key of its own for this use; fails only for lengths that are not ours. */
+	crypto_kdf_derive_from_key(seed, sizeof(seed), 1, "import__", master->b);
+	crypto_box_seed_keypair(pub, priv->b, seed);
+	secret_wipe(seed, sizeof(seed));
+}
+
+enum err sealbox_put(const uint8_t pub[SEALBOX_PUBLIC], struct view in, uint8_t *out)
+{
+	return crypto_box_seal(out, in.p, in.n, pub) == 0 ? ERR_OK : ERR_KEY;
+}
+
+enum err sealbox_get(const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv, struct view in,
+		     uint8_t *out)
+{
+	if (in.n < SEALBOX_EXTRA)
+		return ERR_KEY;
+	return crypto_box_seal_open(out, in.p, in.n, pub, priv->b) == 0 ? ERR_OK : ERR_KEY;
+}
