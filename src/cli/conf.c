@@ -1,0 +1,86 @@
+#include "cli/conf.h"
+
+#include "base/bcd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define TEXT   CONF_TEXT
+#define NUMBER CONF_NUMBER
+#define BOOL   CONF_BOOL
+#define CHOICE CONF_CHOICE
+#define LIST   CONF_LIST
+#define DIGITS CONF_DIGITS
+
+const struct conf_row conf_rows[] = {
+#define CONF(key, field, kind, min, max, preset, choices, unit, reload, help) \
+	{ key, kind, offsetof(struct conf, field), min, max, preset, choices, unit, reload, help },
+#include "cli/conf.tab"
+#undef CONF
+};
+const size_t conf_row_n = sizeof conf_rows / sizeof *conf_rows;
+
+/* A text left empty gets its default from other keys. False: it became too long. */
+static bool fill(char to[CONF_TEXT_MAX], const char *head, const char *tail)
+{
+	int n;
+
+	if (to[0])
+		return true;
+	n = snprintf(to, CONF_TEXT_MAX, "%s%s", head, tail);
+	return n > 0 && n < CONF_TEXT_MAX;
+}
+
+/* TS 23.003 §19.2: a two-digit MNC is written with a leading zero. */
+static void realm_of(uint64_t plmn, char realm[CONF_TEXT_MAX])
+{
+	char d[BCD_TEXT];
+
+	if (bcd_text(plmn, d) == 5)
+		snprintf(realm, CONF_TEXT_MAX, "epc.mnc0%.2s.mcc%.3s.3gppnetwork.org", d + 3, d);
+	else
+		snprintf(realm, CONF_TEXT_MAX, "epc.mnc%.3s.mcc%.3s.3gppnetwork.org", d + 3, d);
+}
+
+enum err conf_parse(struct view yaml, const char *file, struct conf *c, char why[256])
+{
+	enum err err;
+
+	memset(c, 0, sizeof *c);
+	err = conf_load(conf_rows, conf_row_n, yaml, file, c, why);
+	if (err)
+		return err;
+	if (!c->realm[0])
+		realm_of(c->plmn, c->realm);
+	if (!fill(c->edge_host, "edge.", c->realm) || !fill(c->home_host, "home.", c->realm) ||
+	    !fill(c->master_key, c->data_dir, "/master.key") ||
+	    !fill(c->watch_events, c->data_dir, "/events.jsonl")) {
+		snprintf(why, 256, "%s: data_dir or network.realm is too long", file);
+		return ERR_CONFIG;
+	}
+	if (!c->tls_chain[0] != !c->tls_key[0] || !c->tls_chain[0] != !c->tls_ca[0]) {
+		snprintf(why, 256, "%s: tls.chain, tls.key and tls.ca go together: give all three or none", file);
+		return ERR_CONFIG;
+	}
+	return ERR_OK;
+}
+
+enum err conf_read(const char *file, struct conf *c, char why[256])
+{
+	uint8_t text[65536];
+	size_t n = 0;
+	FILE *f;
+
+	if (!file)
+		return conf_parse((struct view){ text, 0 }, "defaults", c, why);
+	f = fopen(file, "re");
+	if (f) {
+		n = fread(text, 1, sizeof text, f);
+		fclose(f);
+	}
+	if (!f || n == sizeof text) {
+		snprintf(why, 256, "%s: %s", file, f ? "longer than 64 KiB" : strerror(errno));
+		return ERR_CONFIG;
+	}
+	return conf_parse((struct view){ text, n }, file, c, why);
+}
