@@ -1,0 +1,181 @@
+/* What the files of this room share; no other room includes it.
+ *
+ * A connection is one state machine over a `struct transport`, which hides whether bytes go through
+ * TCP, TLS, the kernel's SCTP or usrsctp. Nothing is freed while events are being handled: what
+ * ends is put on the loop's dead list and reaped at the end of the wake-up. */
+#pragma once
+#include "loop/loop.h"
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define READ_MAX   65536u /* bytes a connection may bring in per wake-up: fairness */
+#define ACCEPT_MAX 64     /* connections a listener may bring in per wake-up */
+#define CLOSE_MS   1000
+#define STOP_MS    2000
+#define DIAL_MAX   1024   /* outbound connections beside conn_max inbound ones */
+#define CERT_NAMES 16
+
+/* Anything that epoll can wake us for; first in what it belongs to. */
+struct source {
+	void (*ready)(struct source *s, uint32_t events);
+};
+
+struct buf {
+	uint8_t *p;
+	size_t head, n, cap; /* bytes head..n are waiting */
+};
+
+enum conn_state {
+	CONN_HANDSHAKE, /* connecting, or shaking hands */
+	CONN_UP,
+	CONN_CLOSING,   /* conn_close: output is still being written */
+	CONN_SHUT,      /* all written and said so: waiting for the peer's end */
+	CONN_DEAD,      /* waits to be reaped */
+};
+
+/* Why a connection was closed by us: label values of M_LOOP_CLOSED. */
+enum conn_cut { CUT_LIMIT, CUT_TIME, CUT_FRAME, CUT_OUTPUT, CUT_TLS };
+
+struct conn {
+	struct source source;
+	struct loop *loop;
+	const struct transport *via;
+	const struct conn_ops *ops;
+	void *ctx, *user;
+	void *session;           /* the transport's own */
+	struct tls *tls;
+	struct conn *next_dirty, *next_dead, *next_again;
+	const char *why;
+	uint64_t deadline_ms;    /* 0: none */
+	struct buf in, out;
+	uint32_t id;
+	uint32_t armed;          /* epoll events asked for */
+	int fd;                  /* -1: the transport has none */
+	uint16_t port;
+	uint8_t link, state;     /* enum link, enum conn_state */
+	bool inbound, announced, dirty, again, want_out, whole, heard, eof;
+	char address[48], local[48];
+	struct view cert_names[CERT_NAMES];
+	size_t cert_name_n;
+	char *cert_text;         /* holds what cert_names show */
+};
+
+struct transport {
+	/* Go on with connecting. ERR_AGAIN: when ready (c->want_out: for writing). Else c->why. */
+	enum err (*handshake)(struct conn *c);
+	/* Up to `n` bytes. ERR_AGAIN: nothing now. ERR_IO: ended, c->why says how. Message
+	 * transports set c->whole when the message is complete with these bytes. */
+	enum err (*read)(struct conn *c, uint8_t *p, size_t n, size_t *got);
+	/* Some of the bytes; all of them or none for message transports. */
+	enum err (*write)(struct conn *c, struct view bytes, size_t *done);
+	/* Tell the peer that nothing more comes. */
+	void (*shut)(struct conn *c);
+	void (*close)(struct conn *c);
+	/* Is there input that epoll will not tell of? */
+	bool (*pending)(struct conn *c);
+	bool messages; /* keeps message boundaries: each conn_write is one message */
+};
+
+extern const struct transport via_tcp, via_tls, via_sctp_kernel, via_sctp_usr;
+
+struct listener {
+	struct source source;
+	struct loop *loop;
+	struct tls *tls;
+	const struct conn_ops *ops;
+	void *ctx;
+	void *session;
+	struct listener *next;
+	const struct transport *via;
+	int fd;
+	uint8_t link;
+};
+
+struct watch {
+	struct source source;
+	void (*readable)(void *ctx, int fd);
+	void *ctx;
+	int fd;
+};
+
+struct timer {
+	void (*fn)(void *ctx);
+	void *ctx;
+	uint64_t next_ms;
+	uint32_t every_ms;
+};
+
+struct bridge; /* sctp_usr.c */
+
+struct loop {
+	struct source wake;
+	struct loop_limits limits;
+	uint64_t now_ms, wall_ms, sweep_ms, stop_ms;
+	int epoll, wake_fd, spare_fd;
+	_Atomic bool stop;
+	bool in_batch, stopping;
+	void (*begin)(void *ctx);
+	void (*end)(void *ctx);
+	void *batch_ctx;
+	struct listener *listeners;
+	struct conn *dirty, *dead, *again;
+	struct conn **slots;
+	uint16_t *gens;
+	uint32_t *free_ring;     /* slots in the order in which they became free */
+	uint32_t slot_max, free_head, free_n, inbound_n, dial_n, conn_n;
+	uint32_t timer_n, watch_n;
+	struct timer timers[16];
+	struct watch watches[32];
+	struct bridge *bridge;
+};
+
+/* loop.c */
+void loop_clock(struct loop *l);
+enum err loop_source(struct loop *l, int fd, struct source *s, uint32_t events);
+void loop_batch_begin(struct loop *l);
+
+/* conn.c */
+struct conn *conn_new(struct loop *l, const struct conn_ops *ops, void *ctx, bool inbound);
+void conn_start(struct conn *c);  /* begin to shake hands */
+void conn_ready(struct conn *c, uint32_t events);
+void conn_cut(struct conn *c, enum conn_cut cut, const char *why);
+void conn_fail(struct conn *c, const char *why);
+void conn_again(struct conn *c);
+void conn_again_all(struct loop *l);
+void conn_sweep(struct loop *l);
+void conn_reap(struct loop *l);
+
+/* out.c */
+void conn_arm(struct conn *c, uint32_t events);
+void conn_dirty(struct conn *c);
+bool buf_room(struct buf *b, size_t n, size_t max);
+void conn_flush_all(struct loop *l);
+void conn_names(struct conn *c, const struct sockaddr *peer, const struct sockaddr *own);
+
+/* endpoint.c */
+socklen_t endpoint_sockaddr(const struct endpoint *e, size_t i, struct sockaddr_storage *to);
+enum err loop_why(char why[256], const struct endpoint *e, const char *what, int error);
+const char *error_text(int error);
+
+/* A listener of the kernel's: TCP, TLS, SCTP. */
+enum err listen_fd(struct loop *l, int fd, const struct listener *like);
+
+/* tcp.c */
+enum err tcp_connected(struct conn *c);
+
+/* tls.c */
+enum err tls_begin(struct conn *c);
+
+/* sctp_kernel.c, sctp_usr.c */
+bool sctp_kernel_has(void);
+enum err sctp_kernel_listen(struct loop *l, const struct endpoint *e, const struct listener *like,
+			    char why[256]);
+enum err sctp_kernel_dial(struct conn *c, const struct endpoint *e);
+enum err sctp_usr_listen(struct loop *l, const struct endpoint *e, const struct listener *like,
+			 char why[256]);
+enum err sctp_usr_dial(struct conn *c, const struct endpoint *e);
+void sctp_usr_unlisten(struct listener *s);
+void sctp_usr_free(struct loop *l);
