@@ -17,6 +17,10 @@ struct vault_read;
 struct vault_read *vault_reader(struct vault *v); /* one a thread; NULL when out of memory */
 void vault_read_renew(struct vault_read *r);      /* see what was written since */
 enum err MUST_USE vault_get(struct vault_read *r, uint64_t imsi, struct aka_key *key);
+void vault_read_free(struct vault_read *r);       /* before vault_close */
+
+/* IMSIs that have keys, in order, from the first above `after`: to sweep orphans. */
+size_t vault_scan(struct vault_read *r, uint64_t after, uint64_t *imsi, size_t max);
 
 /* Write a batch durably (one commit). `key` already OPc, never OP. */
 struct vault_row {

@@ -332,7 +332,7 @@ TEST(a_torn_slot_leaves_the_other_and_two_damaged_ones_are_refused)
 	fd = file_new(); /* the newer slot in force goes bad: still above what was issued under it */
 	s = must_open(fd, T0);
 	check_eq(sqn_reserve(s, T0 + 20000), ERR_OK);
-	first = must_issue(s, 1, T0 + 20000, SQN_BURST);
+	first = must_issue(s, 1, T0 + 29000, SQN_BURST);
 	sqn_close(s);
 	check(pwrite(fd, "z", 1, 2048 + 16) == 1);
 	s = must_open(fd, T0);
