@@ -166,9 +166,6 @@ enum err listen_fd(struct loop *l, int fd, const struct listener *like);
 /* tcp.c */
 enum err tcp_connected(struct conn *c);
 
-/* tls.c */
-enum err tls_begin(struct conn *c);
-
 /* sctp_kernel.c, sctp_usr.c */
 bool sctp_kernel_has(void);
 enum err sctp_kernel_listen(struct loop *l, const struct endpoint *e, const struct listener *like,

@@ -1,40 +1,10 @@
 /* Transports that this build has not: asked for, they are refused with a clear line. */
 #include "loop/inside.h"
 
-#include "loop/tls.h"
-
-#include <stdio.h>
-
 static enum err none(struct conn *c)
 {
 	c->why = "transport not in this build";
 	return ERR_IO;
-}
-
-static void none_close(struct conn *c)
-{
-	(void)c;
-}
-
-const struct transport via_tls = { .handshake = none, .shut = none_close, .close = none_close };
-
-struct tls *tls_new(const struct tls_files *f, enum err *err, char why[256])
-{
-	(void)f;
-	*err = ERR_CONFIG;
-	snprintf(why, 256, "TLS is not in this build");
-	return NULL;
-}
-
-void tls_free(struct tls *t)
-{
-	(void)t;
-}
-
-int tls_days_left(const struct tls *t)
-{
-	(void)t;
-	return 0;
 }
 
 bool sctp_kernel_has(void)
