@@ -8,7 +8,8 @@
 #define SQN_N 6
 #define KDF_KASME 0x10 /* FC (TS 33.401 A.2) */
 
-/* Contexts live as long as their thread: a new one for each vector would cost three times as much. */
+/* Contexts live as long as their thread: a new one for each vector would cost three times as
+ * much. */
 struct aka {
 	EVP_CIPHER *ecb;
 	EVP_CIPHER_CTX *aes;

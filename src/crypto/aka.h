@@ -17,8 +17,8 @@ struct aka_vector {
 	struct secret16 ck, ik;
 };
 
-/* All of MILENAGE for one challenge (TS 35.206 §4.1): what aka_vector and aka_resync are made of, and
- * what a card computes (tests, simulate). The caller wipes it. */
+/* All of MILENAGE for one challenge (TS 35.206 §4.1): what aka_vector and aka_resync are made
+ * of, and what a card computes (tests, simulate). The caller wipes it. */
 struct aka_f {
 	uint8_t mac_a[8], mac_s[8];  /* f1, f1* */
 	uint8_t res[8];              /* f2 */
@@ -29,18 +29,20 @@ enum err MUST_USE aka_milenage(struct aka *a, const struct aka_key *key, const u
 			       uint64_t sqn, struct aka_f *f);
 
 /* OPc from OP and K (TS 35.206 §4.1). */
-enum err MUST_USE aka_opc(struct aka *a, const uint8_t op[16], const struct secret16 *k, struct secret16 *opc);
+enum err MUST_USE aka_opc(struct aka *a, const uint8_t op[16], const struct secret16 *k,
+			  struct secret16 *opc);
 
 /* One vector for a RAND and a 48-bit SQN. */
 enum err MUST_USE aka_vector(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
 			     uint64_t sqn, struct aka_vector *out);
 
-/* AUTS of a failed challenge (TS 33.102 §6.3.3): verifies MAC-S in constant time (f1* with AMF 0000)
- * and gives SQN_MS. ERR_KEY when MAC-S is wrong. */
+/* AUTS of a failed challenge (TS 33.102 §6.3.3): verifies MAC-S in constant time (f1* with AMF
+ * 0000) and gives SQN_MS. ERR_KEY when MAC-S is wrong. */
 enum err MUST_USE aka_resync(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
 			     const uint8_t auts[14], uint64_t *sqn_ms);
 
-/* KASME (TS 33.401 A.2; FC 0x10) for a serving network; `plmn` in the 3 octets of Visited-PLMN-Id. */
+/* KASME (TS 33.401 A.2; FC 0x10) for a serving network; `plmn` in the 3 octets of
+ * Visited-PLMN-Id. */
 enum err MUST_USE aka_kasme(struct aka *a, const struct aka_vector *v, const uint8_t plmn[3],
 			    uint8_t kasme[32]);
 

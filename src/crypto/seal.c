@@ -103,7 +103,8 @@ enum err seal_master_make(const char *path, char why[256])
 	}
 	sodium_bin2hex(text, sizeof(text), master.b, sizeof(master.b));
 	text[HEX] = '\n';
-	/* A vault made with a key that a power cut then took away is lost: durable, name and all. */
+	/* A vault made with a key that a power cut then took away is lost: durable, name and
+	 * all. */
 	ok = fchmod(fd, 0400) == 0 && write(fd, text, sizeof(text)) == (ssize_t)sizeof(text) &&
 	     fsync(fd) == 0 && folder_sync(path);
 	secret_wipe(text, sizeof(text));

@@ -1,6 +1,6 @@
-/* Sealing for the vaults (design.md, Vaults): a master key wraps a data key, the data key wraps each K
- * (AES-256-GCM, the IMSI as associated data). And a public key, to which import seals key rows, so that
- * only the vault's owner can open them (libsodium sealed box). */
+/* Sealing for the vaults (design.md, Vaults): a master key wraps a data key, the data key
+ * wraps each K (AES-256-GCM, the IMSI as associated data). And a public key, to which import
+ * seals key rows, so that only the vault's owner can open them (libsodium sealed box). */
 #pragma once
 #include "crypto/crypto.h"
 
@@ -19,7 +19,8 @@ enum err MUST_USE seal(const struct secret32 *key, struct view aad, struct view 
 enum err MUST_USE unseal(const struct secret32 *key, struct view aad, struct view in, uint8_t *out);
 
 /* The vault's import key pair, derived from the master key. */
-void sealbox_pair(const struct secret32 *master, uint8_t pub[SEALBOX_PUBLIC], struct secret32 *priv);
+void sealbox_pair(const struct secret32 *master, uint8_t pub[SEALBOX_PUBLIC],
+		  struct secret32 *priv);
 enum err MUST_USE sealbox_put(const uint8_t pub[SEALBOX_PUBLIC], struct view in, uint8_t *out);
 enum err MUST_USE sealbox_get(const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
 			      struct view in, uint8_t *out);

@@ -1,26 +1,27 @@
 /* Why no SQN is issued twice, and why the clock is not outrun.
  *
- * A counter for all subscribers would be unique by construction, but a tick of 0.1 s gives it 10 numbers
- * a second: at 20,000 vectors a second it would leave the clock 2000 times as fast, and with it Delta
- * (2^28 ticks = 310 days for a silent device). A number need be unique only for its subscriber, and a
- * subscriber needs few. So:
+ * A counter for all subscribers would be unique by construction, but a tick of 0.1 s gives it
+ * 10 numbers a second: at 20,000 vectors a second it would leave the clock 2000 times as fast,
+ * and with it Delta (2^28 ticks = 310 days for a silent device). A number need be unique only
+ * for its subscriber, and a subscriber needs few. So:
  *
- * 1. `last` is a fixed table of the last number issued, indexed by a keyed hash of the IMSI. The next
- *    one is max(clock, last + 1), taken by compare-and-swap. Two subscribers in one place only make each
- *    other skip ahead; neither is given a number again. The key is random, so that nobody chooses whom
- *    he shares a place with.
- * 2. Numbers in the table are before DIF ("base"). As long as DIF stays, SEQ = base + DIF is as unique
- *    and as increasing as base. An AUTS that raises DIF raises every SEQ after it. DIF falls only for a
- *    card that is more than Delta behind, which refuses all that is left of the old run; the new run
- *    meets the old one's numbers after another 310 days at the earliest.
- * 3. A subscriber runs at most SQN_BURST ahead of the clock, and the clock is held SQN_BURST below the
- *    reservation, which is on disk before it is used. A restart forgets the table and begins at the
- *    reservation, above everything issued before it.
- * 4. The clock never falls. Set back, it goes on from where it was at half speed until the wall's has
- *    caught up; a leap forward counts only when a reservation covers it.
+ * 1. `last` is a fixed table of the last number issued, indexed by a keyed hash of the IMSI.
+ *    The next one is max(clock, last + 1), taken by compare-and-swap. Two subscribers in one
+ *    place only make each other skip ahead; neither is given a number again. The key is
+ *    random, so that nobody chooses whom he shares a place with.
+ * 2. Numbers in the table are before DIF ("base"). As long as DIF stays, SEQ = base + DIF is
+ *    as unique and as increasing as base. An AUTS that raises DIF raises every SEQ after it.
+ *    DIF falls only for a card that is more than Delta behind, which refuses all that is left
+ *    of the old run; the new run meets the old one's numbers after another 310 days at the
+ *    earliest.
+ * 3. A subscriber runs at most SQN_BURST ahead of the clock, and the clock is held SQN_BURST
+ *    below the reservation, which is on disk before it is used. A restart forgets the table
+ *    and begins at the reservation, above everything issued before it.
+ * 4. The clock never falls. Set back, it goes on from where it was at half speed until the
+ *    wall's has caught up; a leap forward counts only when a reservation covers it.
  *
- * The file has two checksummed places, each in a sector of its own, written in turns: a torn write hits
- * the one whose reservation is not yet in force. */
+ * The file has two checksummed places, each in a sector of its own, written in turns: a torn
+ * write hits the one whose reservation is not yet in force. */
 #include "crypto/sqn.h"
 
 #include "base/hash.h"
@@ -235,8 +236,8 @@ void sqn_close(struct sqn *s)
 	free(s);
 }
 
-/* The clock to issue by: the wall's as long as the reservation covers its burst, so that a leap which
- * sqn_reserve has not seen yet stops nobody. */
+/* The clock to issue by: the wall's as long as the reservation covers its burst, so that a
+ * leap which sqn_reserve has not seen yet stops nobody. */
 static uint64_t clock_now(const struct sqn *s, uint64_t wall_ms)
 {
 	uint64_t wall = since_epoch(wall_ms) / SQN_TICK_MS;

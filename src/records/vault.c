@@ -14,8 +14,8 @@
 #define ROW_N    (PLAIN_N + SEAL_EXTRA)
 #define WRAP_N   (sizeof(struct secret32) + SEAL_EXTRA)
 
-/* The data key lives in memory that no core dump shows. Only `put`, `delete` and `rewrap` write, one at
- * a time by LMDB's own lock. */
+/* The data key lives in memory that no core dump shows. Only `put`, `delete` and `rewrap`
+ * write, one at a time by LMDB's own lock. */
 struct vault {
 	MDB_env *env;
 	MDB_dbi rows, meta;
@@ -69,7 +69,8 @@ static enum err wrap_put(struct vault *v, MDB_txn *txn, const struct secret32 *m
 {
 	uint8_t wrap[WRAP_N];
 	MDB_val key = name_of_key(), val = { sizeof(wrap), wrap };
-	enum err err = seal(master, wrap_aad, (struct view){ v->data->b, sizeof(v->data->b) }, wrap);
+	struct view plain = { v->data->b, sizeof(v->data->b) };
+	enum err err = seal(master, wrap_aad, plain, wrap);
 
 	return err ? err : of_mdb(mdb_put(txn, v->meta, &key, &val, 0));
 }
@@ -139,7 +140,8 @@ static enum err refuse(enum err err, const char *path, const char *text, char wh
 	return err;
 }
 
-static enum err fill(struct vault *v, const char *path, const struct secret32 *master, char why[WHY])
+static enum err fill(struct vault *v, const char *path, const struct secret32 *master,
+		     char why[WHY])
 {
 	enum err err;
 	int rc;
@@ -156,7 +158,8 @@ static enum err fill(struct vault *v, const char *path, const struct secret32 *m
 	return err ? refuse(err, path, fault_text(err), why) : ERR_OK;
 }
 
-enum err vault_open(struct vault **out, const char *dir, const struct secret32 *master, char why[WHY])
+enum err vault_open(struct vault **out, const char *dir, const struct secret32 *master,
+		    char why[WHY])
 {
 	char path[1024];
 	struct vault *v;

@@ -1,4 +1,5 @@
-/* Sealing: what was changed or belongs elsewhere does not open; a careless master key file is refused. */
+/* Sealing: what was changed or belongs elsewhere does not open; a careless master key file is
+ * refused. */
 #include "crypto/seal.h"
 #include "unit/test.h"
 
@@ -11,7 +12,7 @@ static const struct secret32 key = { .b = { 1, 2, 3 } }, other = { .b = { 1, 2, 
 
 TEST(what_was_sealed_opens_and_any_changed_bit_does_not)
 {
-	struct view aad = VIEW("999700000000001"), text = VIEW("thirty-four octets of K, OPc and AMF");
+	struct view aad = VIEW("999700000000001"), text = VIEW("octets of K, OPc and AMF");
 	uint8_t box[64 + SEAL_EXTRA], twice[64 + SEAL_EXTRA], out[64];
 	struct view in = { box, text.n + SEAL_EXTRA };
 
@@ -31,7 +32,8 @@ TEST(what_was_sealed_opens_and_any_changed_bit_does_not)
 		check_eq(unseal(&key, aad, view_first(in, n), out), ERR_KEY);
 }
 
-/* AES-256-GCM, test case 16 of the GCM specification (McGrew, Viega): the format is nonce, text, tag. */
+/* AES-256-GCM, test case 16 of the GCM specification (McGrew, Viega): the format is nonce,
+ * text, tag. */
 TEST(the_cipher_is_aes_256_gcm)
 {
 	static const char hex[] =
@@ -39,9 +41,10 @@ TEST(the_cipher_is_aes_256_gcm)
 		"522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
 		"8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
 		"76fc6ece0f4e1768cddf8853bb2d551b";
-	static const uint8_t k[32] = { 0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65, 0x73, 0x1c, 0x6d, 0x6a, 0x8f,
-				       0x94, 0x67, 0x30, 0x83, 0x08, 0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65,
-				       0x73, 0x1c, 0x6d, 0x6a, 0x8f, 0x94, 0x67, 0x30, 0x83, 0x08 };
+	static const uint8_t k[32] = { 0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65, 0x73, 0x1c, 0x6d, 0x6a,
+				       0x8f, 0x94, 0x67, 0x30, 0x83, 0x08, 0xfe, 0xff, 0xe9, 0x92,
+				       0x86, 0x65, 0x73, 0x1c, 0x6d, 0x6a, 0x8f, 0x94, 0x67, 0x30,
+				       0x83, 0x08 };
 	static const uint8_t a[20] = { 0xfe, 0xed, 0xfa, 0xce, 0xde, 0xad, 0xbe, 0xef, 0xfe, 0xed,
 				       0xfa, 0xce, 0xde, 0xad, 0xbe, 0xef, 0xab, 0xad, 0xda, 0xd2 };
 	static const uint8_t plain[8] = { 0xd9, 0x31, 0x32, 0x25, 0xf8, 0x84, 0x06, 0xe5 };
@@ -56,7 +59,8 @@ TEST(the_cipher_is_aes_256_gcm)
 		box[i] = (uint8_t)x;
 	}
 	memcpy(s.b, k, 32);
-	check_eq(unseal(&s, (struct view){ a, 20 }, (struct view){ box, sizeof(box) }, out), ERR_OK);
+	check_eq(unseal(&s, (struct view){ a, 20 }, (struct view){ box, sizeof(box) }, out),
+		 ERR_OK);
 	check(memcmp(out, plain, 8) == 0);
 }
 

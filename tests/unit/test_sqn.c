@@ -1,4 +1,5 @@
-/* No SQN twice: across restarts, crashes, a clock set back, domains, nodes and threads (R-3.1.c). */
+/* No SQN twice: across restarts, crashes, a clock set back, domains, nodes and threads
+ * (R-3.1.c). */
 #include "crypto/sqn.h"
 #include "unit/test.h"
 
@@ -88,7 +89,8 @@ static void node_pass(struct node *d, uint64_t ms)
 	check_eq(sqn_reserve(d->s, d->wall_ms), ERR_OK);
 }
 
-/* Damage the slot written last, as a write does that was cut off: its reservation was not in force. */
+/* Damage the slot written last, as a write does that was cut off: its reservation was not in
+ * force. */
 static void tear(int fd)
 {
 	uint8_t b[4096] = { 0 };
@@ -329,7 +331,7 @@ TEST(a_torn_slot_leaves_the_other_and_two_damaged_ones_are_refused)
 	check_eq(sqn_open(&s, fd, T0), ERR_CORRUPT);
 	close(fd);
 
-	fd = file_new(); /* the newer slot in force goes bad: still above what was issued under it */
+	fd = file_new(); /* the slot in force goes bad: still above what it covered */
 	s = must_open(fd, T0);
 	check_eq(sqn_reserve(s, T0 + 20000), ERR_OK);
 	first = must_issue(s, 1, T0 + 29000, SQN_BURST);
@@ -387,7 +389,8 @@ TEST(auts_changes_dif_only_when_the_next_seq_would_be_refused)
 	check_eq(seq, far + 1);
 	check_eq(sqn_dif(s, T0, dif, far << 5 | 3), dif); /* the same AUTS again */
 
-	check_eq(sqn_reserve(s, T0 + 400ull * 86400 * 1000), ERR_OK); /* a card in a drawer for years */
+	/* a card that lay in a drawer for a year */
+	check_eq(sqn_reserve(s, T0 + 400ull * 86400 * 1000), ERR_OK);
 	dif = sqn_dif(s, T0 + 400ull * 86400 * 1000, 0, 5 << 5);
 	check(dif < 0);
 	check_eq(sqn_issue(s, 2, T0 + 400ull * 86400 * 1000, dif, 2, &seq), ERR_OK);

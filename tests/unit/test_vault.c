@@ -1,5 +1,5 @@
-/* The vault keeps K from everybody who has the file only (R-2.b), and notices a row changed behind our
- * back (R-3.1.c). */
+/* The vault keeps K from everybody who has the file only (R-2.b), and notices a row changed
+ * behind our back (R-3.1.c). */
 #include "records/vault.h"
 #include "unit/test.h"
 
@@ -241,7 +241,8 @@ TEST(rewrap_killed_at_any_time_leaves_the_old_or_the_new_key)
 
 		check(pid >= 0);
 		if (pid == 0) {
-			if (vault_open(&v, dir, &master_a, why) && vault_open(&v, dir, &master_b, why))
+			if (vault_open(&v, dir, &master_a, why) &&
+			    vault_open(&v, dir, &master_b, why))
 				_exit(1);
 			for (;;)
 				if (vault_rewrap(v, &master_b) || vault_rewrap(v, &master_a))
