@@ -35,6 +35,7 @@ struct dia_patch {
 	bool drop_dest_host, drop_routes, drop_doic, drop_load, drop_drmp;
 	int drmp;                      /* 0..15: set DRMP; -1: leave */
 	const struct overload *overload; /* append OC-Supported-Features and OC-OLR */
+	bool overload_of_host;         /* the report is about the host that answers, not its realm */
 	bool offer_doic;               /* append OC-Supported-Features (requests) */
 };
 /* Write the patched message; hop-by-hop and flags from `h`. ERR_FULL in w->err when it does not fit. */
@@ -43,3 +44,7 @@ void dia_patch(struct wr *w, const struct msg *m, const struct dia_header *h, st
 
 /* DOIC of a message that comes from the home side: the OLR it carries; reduction 0 if none. */
 struct overload dia_overload(const struct msg *m);
+
+/* The groups alone: OC-Supported-Features, and the same with a report about a host or its realm. */
+void dia_put_features(struct wr *w);
+void dia_put_overload(struct wr *w, const struct overload *o, bool of_host);

@@ -10,12 +10,15 @@ struct dia_peer;
 
 enum dia_peer_kind { DIA_PARTNER, DIA_HOME, DIA_OWN }; /* roaming partner, our HSS, our own MMEs */
 
-enum dia_peer_state { DIA_CLOSED, DIA_WAIT_CONN, DIA_WAIT_CER, DIA_WAIT_CEA, DIA_OPEN, DIA_SUSPECT, DIA_CLOSING };
+enum dia_peer_state {
+	DIA_CLOSED, DIA_WAIT_CONN, DIA_WAIT_CER, DIA_WAIT_CEA, DIA_OPEN, DIA_SUSPECT, DIA_CLOSING
+};
 
 #define DIA_APP_MAX 8
 
 struct dia_node_conf {
 	struct view host, realm;     /* our Origin-Host, Origin-Realm; borrowed, as all views here */
+	struct view dial_host;       /* Origin-Host on connections that we dial; empty = host */
 	struct view product;         /* Product-Name */
 	uint32_t vendor_id;
 	uint32_t apps[DIA_APP_MAX];  /* Auth-Application-Ids offered, with Vendor-Id 10415 */
@@ -44,7 +47,7 @@ struct dia_admit {
 };
 
 /* Where a forwarded request came from, kept with it until its answer. The node does not read `user`. */
-#define DIA_USER 192
+#define DIA_USER 320
 struct dia_pending {
 	uint32_t hop_by_hop, end_to_end; /* as received from whoever asked */
 	uint32_t app, code;
@@ -99,6 +102,9 @@ bool dia_node_stop(struct dia_node *n, uint32_t disconnect_cause, uint64_t now);
  * it, keeps `p` (copied) until the answer. ERR_FULL: too many in flight. ERR_NOT_FOUND: peer not open. */
 enum err MUST_USE dia_node_request(struct dia_node *n, struct dia_peer *to, struct wr *w,
 				   const struct dia_pending *p, uint64_t now);
+/* An End-to-End Identifier for a request of our own (RFC 6733 §3), and how many requests wait. */
+uint32_t dia_node_end_to_end(struct dia_node *n);
+uint32_t dia_node_in_flight(const struct dia_node *n);
 /* Send a finished answer, or any bytes, to an open peer. */
 void dia_node_send(struct dia_node *n, struct dia_peer *to, struct view bytes);
 /* The answer to a request that is wrong by itself: right code, E bit for 3xxx, Failed-AVP, Error-Message,
@@ -130,6 +136,10 @@ const struct dia_peer_info *dia_peer_info(const struct dia_peer *p);
 struct dia_peer *dia_node_route(struct dia_node *n, enum dia_peer_kind kind, uint32_t app,
 				struct view dest_host, const struct dia_peer *not_this);
 
+/* Our own host in a Route-Record (RFC 6733 §6.1.7): answer 3005 LOOP_DETECTED. */
+bool dia_looped(const struct dia_node_conf *me, const struct msg *m);
+
 /* Duplicate detection (RFC 6733 §5.5.4, §6.2): true if (Origin-Host, End-to-End Id) of a request with the
  * T flag was seen in the last 4 minutes. Fixed size, lossy. */
-bool dia_node_duplicate(struct dia_node *n, struct view origin_host, const struct dia_header *h, uint64_t now);
+bool dia_node_duplicate(struct dia_node *n, struct view origin_host, const struct dia_header *h,
+			uint64_t now);

@@ -1,0 +1,40 @@
+/* Duplicates (RFC 6733 §5.5.4, §6.2): a sender that lost its connection sends again, with the T flag.
+ * A table of fingerprints of fixed size: four ways a bucket, the oldest gives way. */
+#include "node/inside.h"
+
+#include <stdlib.h>
+
+#define WAYS      4
+#define KEEP_MS   (4 * 60 * 1000)
+#define SEEN_MIN  4096u
+#define SEEN_MAX  262144u
+
+bool dup_init(struct dia_node *n)
+{
+	uint32_t size = SEEN_MIN;
+
+	while (size < SEEN_MAX && size / 4 < n->conf.pending_max)
+		size *= 2;
+	n->seen_mask = size - 1;
+	n->seen = calloc(size, sizeof *n->seen);
+	return n->seen != NULL;
+}
+
+bool dia_node_duplicate(struct dia_node *n, struct view origin_host, const struct dia_header *h,
+			uint64_t now)
+{
+	uint64_t print = hash_u64(n->key, hash_view(n->key, origin_host), h->end_to_end) | 1;
+	struct seen *in = &n->seen[(print >> 32) & n->seen_mask & ~(uint32_t)(WAYS - 1)];
+	struct seen *at = in;
+
+	for (struct seen *s = in; s < in + WAYS; s++) {
+		if (s->print == print && now - s->at_ms < KEEP_MS) {
+			s->at_ms = now;
+			return h->flags & DIA_FLAG_RETRANSMIT;
+		}
+		if (s->at_ms < at->at_ms)
+			at = s;
+	}
+	*at = (struct seen){ print, now };
+	return false;
+}

@@ -1,0 +1,72 @@
+/* Which peer: by kind, application, host and load (RFC 6733 §6.1.6; RFC 8583 for the load). */
+#include "node/inside.h"
+
+static bool speaks(const struct dia_peer *p, uint32_t app)
+{
+	if (p->info.relay)
+		return true;
+	for (uint32_t i = 0; i < p->info.app_n; i++) {
+		if (p->info.apps[i] == app)
+			return true;
+	}
+	return false;
+}
+
+/* The cost of one request more: what is in flight, weighed by the room its Load leaves. */
+static uint64_t cost(const struct dia_peer *p)
+{
+	uint64_t load = p->info.load <= 65535 ? p->info.load : 0;
+
+	return (((uint64_t)p->info.in_flight + 1) << 16) / (65536 - load);
+}
+
+struct dia_peer *dia_node_route(struct dia_node *n, enum dia_peer_kind kind, uint32_t app,
+				struct view dest_host, const struct dia_peer *not_this)
+{
+	struct dia_peer *best = dest_host.n > 0 ? dia_node_peer_of_host(n, dest_host) : NULL;
+	uint32_t open_n = n->open_n[kind];
+
+	if (best && best != not_this && best->info.kind == kind && speaks(best, app))
+		return best;
+	best = NULL;
+	n->turn++; /* equals share */
+	for (uint32_t i = 0; i < open_n; i++) {
+		struct dia_peer *p = n->open[kind][(i + n->turn) % open_n];
+
+		if (p != not_this && speaks(p, app) && (!best || cost(p) < cost(best)))
+			best = p;
+	}
+	return best;
+}
+
+struct dia_peer *dia_node_peer_of_host(struct dia_node *n, struct view host)
+{
+	struct dia_peer *p = peer_find(n, host);
+
+	return p && p->info.state == DIA_OPEN ? p : NULL;
+}
+
+struct dia_peer *dia_node_peer_next(struct dia_node *n, struct dia_peer *after)
+{
+	struct dia_peer *p = after ? after + 1 : n->peers;
+
+	while (p < n->peers + n->peer_n && (!p->used || p->removed))
+		p++;
+	return p < n->peers + n->peer_n ? p : NULL;
+}
+
+const struct dia_peer_info *dia_peer_info(const struct dia_peer *p)
+{
+	return &p->info;
+}
+
+bool dia_looped(const struct dia_node_conf *me, const struct msg *m)
+{
+	const struct slot *in = m->slot + m->slot->first;
+
+	for (size_t i = 0; i < m->slot->n; i++) {
+		if (in[i].field == AVP_ROUTE_RECORD && view_eq_case(in[i].value, me->host))
+			return true;
+	}
+	return false;
+}
