@@ -32,6 +32,9 @@ enum dia_msg {
 #undef TAB
 };
 
+/* The rows of dia.tab: names for people, and messages for tests to make. */
+extern const struct proto dia_proto;
+
 struct dia_header {
 	uint8_t flags;
 	uint32_t code, app, hop_by_hop, end_to_end;
