@@ -68,6 +68,10 @@ struct judge *judge_new(const struct book *book, struct sightings *seen,
 			struct admission *const *targets, size_t target_n, const uint8_t key[HASH_KEY]);
 void judge_free(struct judge *j);
 
+/* Who we are: the one host name that partners may address, and our realm. Copied; texts that do not fit
+ * HOST_MAX_BYTES count as not given. Until then the realms of TRUST_OWN networks alone are ours. */
+void judge_identity(struct judge *j, struct view public_host, struct view own_realm);
+
 /* Judge one request. Never fails; never blocks. When it passes and storm control counted it as in
  * flight, the caller must call judge_done exactly once for it. */
 struct verdict judge_request(struct judge *j, const struct facts *f);

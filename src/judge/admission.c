@@ -1,0 +1,278 @@
+#include "judge/admission_in.h"
+
+#include <stdlib.h>
+
+#define GENERATION_MS 65536
+
+static void fill_in(struct admission_conf *c)
+{
+	c->ceiling = c->ceiling ? c->ceiling : 1024;
+	c->floor = c->floor ? c->floor : 16;
+	c->floor = c->floor < c->ceiling ? c->floor : c->ceiling;
+	c->reserve = c->reserve ? c->reserve : c->floor;
+	c->delay_max_ms = c->delay_max_ms ? c->delay_max_ms : 500;
+}
+
+struct admission *admission_new(const struct admission_conf *conf, const uint8_t key[HASH_KEY])
+{
+	struct admission *a = calloc(1, sizeof *a);
+
+	if (!a)
+		return NULL;
+	a->conf = *conf;
+	fill_in(&a->conf);
+	memcpy(a->key, key, HASH_KEY);
+	for (size_t i = 0; i < LANES; i++) {
+		uint32_t start = a->conf.floor * 4 < a->conf.ceiling ? a->conf.floor * 4 : a->conf.ceiling;
+
+		atomic_store(&a->lane[i].limit, start << 8);
+	}
+	for (size_t i = 0; i < FAIR_N; i++) {
+		atomic_store(&a->tenants.weight[i], FAIR_ONE);
+		atomic_store(&a->partners.weight[i], FAIR_ONE);
+	}
+	atomic_store(&a->threshold, RANK_ALL);
+	atomic_store(&a->rate, a->conf.rate);
+	return a;
+}
+
+void admission_free(struct admission *a)
+{
+	free(a);
+}
+
+static struct lane *lane_of(struct admission *a, uint8_t op)
+{
+	return &a->lane[op == OP_AUTH_INFO ? 0 : op == OP_UPDATE_LOCATION ? 1 : 2];
+}
+
+static _Atomic uint32_t *generation(struct flying *f, uint64_t asked_ms)
+{
+	return &f->n[asked_ms / GENERATION_MS % GENERATIONS];
+}
+
+uint32_t flying_now(const struct flying *f)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < GENERATIONS; i++)
+		n += atomic_load_explicit(&f->n[i], memory_order_relaxed);
+	return n;
+}
+
+static void add(_Atomic uint32_t *n, uint32_t by)
+{
+	atomic_fetch_add_explicit(n, by, memory_order_relaxed);
+}
+
+static void count(_Atomic uint64_t *n)
+{
+	atomic_fetch_add_explicit(n, 1, memory_order_relaxed);
+}
+
+static void tick(struct admission *a, uint64_t now_ms)
+{
+	uint64_t was = atomic_load_explicit(&a->tick_ms, memory_order_relaxed);
+
+	if (now_ms - was < TICK_MS && now_ms >= was)
+		return;
+	/* Whoever comes while another controls goes on: there is a next time in 100 ms. */
+	if (atomic_flag_test_and_set(&a->controlling))
+		return;
+	if (atomic_compare_exchange_strong(&a->tick_ms, &was, now_ms))
+		admission_control(a, was, now_ms);
+	atomic_flag_clear(&a->controlling);
+}
+
+void admission_begin(struct admission *a, uint8_t op, uint64_t now_ms)
+{
+	add(generation(&lane_of(a, op)->flying, now_ms), 1);
+}
+
+void admission_end(struct admission *a, const struct admission_answer *answer)
+{
+	struct lane *l = lane_of(a, answer->op);
+	_Atomic uint32_t *n = generation(&l->flying, answer->asked_ms);
+	uint32_t had = atomic_load_explicit(n, memory_order_relaxed);
+
+	while (had > 0 && !atomic_compare_exchange_weak(n, &had, had - 1))
+		;
+	/* A refusal for load says how long refusing takes, not how long the work does. */
+	if (answer->busy) {
+		count(&l->busy_n);
+	} else if (answer->answered_ms >= answer->asked_ms) {
+		atomic_fetch_add_explicit(&l->sum_ms, answer->answered_ms - answer->asked_ms,
+					  memory_order_relaxed);
+		count(&l->sample_n);
+		add(&a->done_n, 1);
+	}
+	tick(a, answer->answered_ms);
+}
+
+static struct calendar calendar_of(const struct admission *a, const struct admission_ask *ask)
+{
+	struct calendar c = { .epoch_ms = atomic_load_explicit(&a->epoch_ms, memory_order_relaxed) };
+
+	c.hash = hash_u64(a->key, ask->imsi, c.epoch_ms);
+	return c;
+}
+
+/* Those who ask beyond their fair share find their level stretched, so that of a tenant with twice the
+ * mean only half as many come in. */
+static uint32_t stretch(struct admission *a, const struct admission_ask *ask, uint32_t level)
+{
+	size_t t = ask->tenant % FAIR_N, p = (size_t)(ask->partner >> 40) % FAIR_N;
+	uint32_t by_tenant = a->tenants.weight[t], by_partner = a->partners.weight[p];
+	uint64_t wide = (uint64_t)level * (by_tenant > by_partner ? by_tenant : by_partner) / FAIR_ONE;
+
+	add(&a->tenants.asked[t], 1);
+	add(&a->partners.asked[p], 1);
+	return wide < RANK_LATE ? (uint32_t)wide : RANK_LATE - 1;
+}
+
+static uint32_t rank_of(struct admission *a, const struct admission_ask *ask, const struct calendar *c)
+{
+	uint64_t hour = ask->now_ms / 3600000;
+	uint32_t level = (uint32_t)((c->hash ^ hour * 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u >>
+				    (64 - LEVEL_BITS));
+	bool due = c->epoch_ms != 0 && calendar_due(c, ask->now_ms);
+
+	return ask->prio * RANK_CLASS + (due ? 0 : RANK_LATE) + stretch(a, ask, level);
+}
+
+/* How much of the limit a class may fill: the lower leave room to the higher. */
+static bool has_room(const struct admission *a, const struct lane *l, uint8_t prio)
+{
+	static const uint32_t percent[PRIO_N] = { 100, 95, 85, 65 };
+	uint32_t limit = atomic_load_explicit(&l->limit, memory_order_relaxed) * percent[prio] / 100;
+
+	if (prio == PRIO_CRITICAL)
+		limit = (a->conf.ceiling + a->conf.reserve) << 8;
+	return (uint64_t)flying_now(&l->flying) << 8 < limit;
+}
+
+/* Book a return; false if that slot has all that the target can spare then. */
+static bool book(struct admission *a, uint64_t at_ms, uint8_t prio, bool must)
+{
+	static const uint32_t percent[PRIO_N] = { 100, 95, 85, 65 };
+	uint64_t no = at_ms / CALENDAR_SLOT_MS, old;
+	_Atomic uint64_t *slot = &a->slot[no % SLOTS];
+	uint32_t room = atomic_load(&a->rate) * CALENDAR_SLOT_MS / 1000 * percent[prio] / 100;
+
+	old = atomic_load_explicit(slot, memory_order_relaxed);
+	for (;;) {
+		uint64_t n = old >> 32 == (uint32_t)no ? (uint32_t)old : 0;
+
+		/* An attach is two requests. */
+		if (!must && room > 0 && (n + 1) * 2 > room)
+			return false;
+		if (atomic_compare_exchange_weak(slot, &old, (uint64_t)(uint32_t)no << 32 | (n + 1)))
+			return true;
+	}
+}
+
+/* The first appointment with room. S6a cannot tell the device: then nothing is booked, for it will not
+ * come, but the appointment counts all the same when it happens to be kept. */
+static uint32_t appoint(struct admission *a, const struct admission_ask *ask, const struct calendar *c)
+{
+	uint32_t wait = 0;
+
+	for (unsigned int n = 0; n < 8; n++) {
+		uint32_t next = calendar_wait(c, ask->now_ms, n);
+
+		if (next == 0)
+			continue;
+		wait = next;
+		if (!ask->obeys || book(a, ask->now_ms + wait * 1000u, ask->prio, false))
+			return wait * 1000u;
+	}
+	if (wait > 0)
+		(void)book(a, ask->now_ms + wait * 1000u, ask->prio, true);
+	return (wait > 0 ? wait : CALENDAR_MAX_S) * 1000u;
+}
+
+static struct admission_say turn_away(struct admission *a, const struct admission_ask *ask,
+				      struct calendar *c)
+{
+	struct admission_say say = { .admit = false };
+
+	count(&a->refused[ask->prio]);
+	add(&a->shed_n, ask->prio != PRIO_CRITICAL);
+	if (c->epoch_ms == 0) { /* full before the controller has called it a storm */
+		c->epoch_ms = ask->now_ms;
+		c->hash = hash_u64(a->key, ask->imsi, c->epoch_ms);
+	}
+	say.backoff_ms = appoint(a, ask, c);
+	say.delay_ms = (uint32_t)((c->hash ^ ask->now_ms * 0x9e3779b97f4a7c15u) >> 33) %
+		       (a->conf.delay_max_ms + 1);
+	return say;
+}
+
+struct admission_say admission_judge(struct admission *a, const struct admission_ask *ask)
+{
+	struct lane *l = lane_of(a, ask->op);
+	struct calendar c;
+	uint32_t rank;
+
+	tick(a, ask->now_ms);
+	if (ask->begun && flying_now(&l->flying) < a->conf.ceiling + a->conf.reserve)
+		return (struct admission_say){ .admit = true };
+	c = calendar_of(a, ask);
+	rank = rank_of(a, ask, &c);
+	count(&a->offered[ask->prio]);
+	add(&a->asked_n, ask->prio != PRIO_CRITICAL);
+	/* Vectors are followed by an update. */
+	add(&a->hist[rank >> HIST_SHIFT], ask->op == OP_AUTH_INFO ? 2 : 1);
+	if (ask->prio != PRIO_CRITICAL && rank >= atomic_load_explicit(&a->threshold, memory_order_relaxed)) {
+		add(&a->level_hits, 1);
+		return turn_away(a, ask, &c);
+	}
+	if (!has_room(a, l, ask->prio)) {
+		add(&a->limit_hits, 1);
+		return turn_away(a, ask, &c);
+	}
+	count(&a->admitted[ask->prio]);
+	if (!(rank & RANK_LATE))
+		count(&a->due);
+	return (struct admission_say){ .admit = true };
+}
+
+bool admission_stormy(const struct admission *a)
+{
+	return atomic_load_explicit(&a->epoch_ms, memory_order_relaxed) != 0;
+}
+
+/* How much to hold back, and for how long: until the calendar thins out next. */
+struct overload admission_overload(struct admission *a, uint64_t now_ms)
+{
+	uint64_t told = atomic_load(&a->overload), epoch = atomic_load(&a->epoch_ms);
+	struct overload o = { .reduction = (uint32_t)(told & 0xff), .sequence = told >> 8 };
+
+	if (o.reduction == 0 || epoch == 0)
+		return (struct overload){ .sequence = o.sequence };
+	o.validity_s = calendar_left(epoch, now_ms);
+	o.validity_s = o.validity_s < 10 ? 10 : o.validity_s > 300 ? 300 : o.validity_s;
+	return o;
+}
+
+void admission_look(const struct admission *a, struct admission_state *out)
+{
+	*out = (struct admission_state){ .due = atomic_load(&a->due), .epoch_ms = atomic_load(&a->epoch_ms),
+					 .rate = atomic_load(&a->rate) };
+	for (size_t i = 0; i < PRIO_N; i++) {
+		out->offered[i] = atomic_load(&a->offered[i]);
+		out->admitted[i] = atomic_load(&a->admitted[i]);
+		out->refused[i] = atomic_load(&a->refused[i]);
+	}
+	for (size_t i = 0; i < LANES; i++) {
+		out->limit[i] = atomic_load(&a->lane[i].limit) >> 8;
+		out->flying[i] = flying_now(&a->lane[i].flying);
+	}
+}
+
+uint32_t admission_booked(const struct admission *a, uint64_t at_ms)
+{
+	uint64_t no = at_ms / CALENDAR_SLOT_MS, held = atomic_load(&a->slot[no % SLOTS]);
+
+	return held >> 32 == (uint32_t)no ? (uint32_t)held : 0;
+}

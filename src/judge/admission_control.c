@@ -1,0 +1,184 @@
+/* The control step of storm control, each 100 ms: the limits from latency, the rate from completions,
+ * the threshold from what asked (facts/analytics.md 2.2). */
+#include "judge/admission_in.h"
+
+#define CALM_MS      60000    /* a storm is over when nothing was shed for so long */
+#define LATENCY_MIN_US 1000   /* the clock has milliseconds: below that all latencies are alike */
+#define LIMIT_ONE    256u
+#define WEIGHT_MAX   8
+
+static uint32_t take(_Atomic uint32_t *n)
+{
+	return atomic_exchange_explicit(n, 0, memory_order_relaxed);
+}
+
+static uint64_t root(uint64_t x)
+{
+	uint64_t r = 0;
+
+	while ((r + 1) * (r + 1) <= x)
+		r++;
+	return r;
+}
+
+/* Forget what was asked two minutes ago and more: whatever is still counted there was lost. */
+static void age(struct admission *a, uint64_t now_ms)
+{
+	uint32_t gen = (uint32_t)(now_ms >> 16);
+
+	if (gen == a->gen)
+		return;
+	a->gen = gen;
+	for (size_t i = 0; i < LANES; i++)
+		atomic_store(&a->lane[i].flying.n[(gen + 1) % GENERATIONS], 0);
+}
+
+/* Gradient against the shortest latency seen: at twice that the target queues, and the limit falls. A
+ * tenth off for a tick in which it refused for load itself. It grows only while it is used. */
+static void learn_limit(struct admission *a, struct lane *l)
+{
+	uint64_t n = atomic_exchange(&l->sample_n, 0), sum = atomic_exchange(&l->sum_ms, 0);
+	uint64_t busy = atomic_exchange(&l->busy_n, 0), limit = atomic_load(&l->limit);
+	uint64_t floor = (uint64_t)a->conf.floor * LIMIT_ONE, top = (uint64_t)a->conf.ceiling * LIMIT_ONE;
+	uint64_t mean_us, gradient = LIMIT_ONE, aim;
+
+	if (busy > 0) {
+		limit -= limit / 10;
+	} else if (n >= 5) {
+		mean_us = sum * 1000 / n;
+		mean_us = mean_us > LATENCY_MIN_US ? mean_us : LATENCY_MIN_US;
+		/* The shortest fades, so that a target that has become slower is learned anew. */
+		l->best_us += l->best_us / 8192;
+		if (l->best_us == 0 || mean_us < l->best_us)
+			l->best_us = mean_us;
+		if (mean_us > 2 * l->best_us)
+			gradient = 2 * l->best_us * LIMIT_ONE / mean_us;
+		gradient = gradient > LIMIT_ONE / 2 ? gradient : LIMIT_ONE / 2;
+		aim = limit * gradient / LIMIT_ONE + root(limit / LIMIT_ONE) * LIMIT_ONE;
+		if (aim < limit || flying_now(&l->flying) * 2 * LIMIT_ONE > limit)
+			limit = (limit * 4 + aim) / 5;
+	}
+	limit = limit < floor ? floor : limit > top ? top : limit;
+	atomic_store(&l->limit, (uint32_t)limit);
+}
+
+/* Who asks beyond the mean of those who ask at all. */
+static void share_out(struct shares *s)
+{
+	uint64_t sum = 0, n = 0, mean;
+
+	for (size_t i = 0; i < FAIR_N; i++) {
+		s->usual[i] = s->usual[i] - s->usual[i] / 16 + take(&s->asked[i]);
+		sum += s->usual[i];
+		n += s->usual[i] > 0;
+	}
+	mean = n > 0 ? sum / n : 0;
+	for (size_t i = 0; i < FAIR_N; i++) {
+		uint64_t w = mean > 0 ? (uint64_t)s->usual[i] * FAIR_ONE / mean : FAIR_ONE;
+
+		w = w < FAIR_ONE ? FAIR_ONE : w > WEIGHT_MAX * FAIR_ONE ? WEIGHT_MAX * FAIR_ONE : w;
+		atomic_store_explicit(&s->weight[i], (uint16_t)w, memory_order_relaxed);
+	}
+}
+
+static uint32_t flying_all(const struct admission *a)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < LANES; i++)
+		n += flying_now(&a->lane[i].flying);
+	return n;
+}
+
+/* What the target carries shows only while it has all it can do. With work shed and room left, what was
+ * learned is too low: it rises, by a tenth a second at most (docomo 2021: facts/numbers.md). */
+static void learn_rate(struct admission *a, uint64_t done, uint64_t dt_ms, uint32_t limit_hits,
+		       uint32_t level_hits)
+{
+	uint64_t rate = atomic_load(&a->rate), seen = done * 1000 / dt_ms;
+	uint64_t limit = atomic_load(&a->lane[0].limit) / LIMIT_ONE;
+	bool full = limit_hits > 0 || flying_all(a) * 2 >= limit;
+
+	if (rate == 0)
+		rate = full ? seen : 0;
+	else if (full)
+		rate = (rate * 15 + seen) / 16;
+	else if (seen > rate)
+		rate = seen;
+	else if (level_hits > 0)
+		rate += rate / 100 + 1;
+	if (a->conf.rate > 0 && rate > a->conf.rate)
+		rate = a->conf.rate;
+	atomic_store(&a->rate, (uint32_t)rate);
+}
+
+/* The rank up to which the budget reaches, within a bucket by proportion. Critical work is always in. */
+static uint32_t reach(const uint32_t hist[HIST_N], uint64_t budget)
+{
+	uint64_t sum = 0;
+	uint32_t at = 0;
+
+	for (; at < HIST_N; at++) {
+		if (sum + hist[at] > budget)
+			break;
+		sum += hist[at];
+	}
+	if (at == HIST_N)
+		return RANK_ALL;
+	at = (at << HIST_SHIFT) +
+	     (uint32_t)(((budget - sum) << HIST_SHIFT) / hist[at]);
+	return at < RANK_CLASS ? RANK_CLASS : at;
+}
+
+static void tell(struct admission *a, uint32_t asked, uint32_t shed, uint64_t now_ms)
+{
+	uint32_t now = asked > 0 ? shed * 1000 / asked : 0, percent;
+	uint64_t told = atomic_load(&a->overload), was = told & 0xff;
+
+	a->shed_permille = (a->shed_permille * 15 + now) / 16;
+	percent = a->shed_permille / 10;
+	if (!admission_stormy(a))
+		percent = 0;
+	if ((percent == 0) == (was == 0) && percent + 5 > was && percent < was + 5)
+		return;
+	/* The sequence must rise with each change, across restarts too (RFC 7683 §7.4): milliseconds do. */
+	atomic_store(&a->overload, now_ms << 8 | percent);
+}
+
+static void weather(struct admission *a, bool shedding, uint64_t now_ms)
+{
+	if (shedding) {
+		if (!admission_stormy(a))
+			atomic_store(&a->epoch_ms, now_ms);
+		a->calm_ms = now_ms;
+	} else if (admission_stormy(a) && now_ms - a->calm_ms >= CALM_MS) {
+		atomic_store(&a->epoch_ms, 0);
+	}
+}
+
+void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
+{
+	uint32_t hist[HIST_N], limit_hits = take(&a->limit_hits), level_hits = take(&a->level_hits);
+	uint32_t asked = take(&a->asked_n), shed = take(&a->shed_n), done = take(&a->done_n);
+	uint64_t dt = now_ms > was_ms && now_ms - was_ms < 1000 ? now_ms - was_ms : 1000, demand = 0;
+	uint64_t budget, backlog;
+
+	age(a, now_ms);
+	for (size_t i = 0; i < LANES; i++)
+		learn_limit(a, &a->lane[i]);
+	share_out(&a->tenants);
+	share_out(&a->partners);
+	learn_rate(a, done, dt, limit_hits, level_hits);
+	for (size_t i = 0; i < HIST_N; i++)
+		demand += hist[i] = take(&a->hist[i]);
+
+	weather(a, limit_hits > 0 || level_hits > 0, now_ms);
+	tell(a, asked, shed, now_ms);
+	budget = (uint64_t)atomic_load(&a->rate) * dt / 1000;
+	backlog = flying_all(a) / 2;
+	budget = budget > backlog ? budget - backlog : 0;
+	if (!admission_stormy(a) || demand <= budget)
+		atomic_store(&a->threshold, RANK_ALL);
+	else
+		atomic_store(&a->threshold, reach(hist, budget));
+}

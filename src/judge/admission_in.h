@@ -1,0 +1,67 @@
+/* Inside storm control: what admission.c counts and admission_control.c steers by. */
+#pragma once
+#include <stdatomic.h>
+
+#include "judge/admission.h"
+#include "judge/calendar.h"
+
+#define TICK_MS     100
+#define LANES       3
+#define FAIR_N      64      /* tenants, and partners, told apart when sharing */
+#define SLOTS       8192    /* of the calendar: more than CALENDAR_MAX_S of them */
+#define GENERATIONS 4
+
+/* A rank orders first messages: class, then who keeps an appointment, then a level that the device
+ * keeps for an hour, so that the luck of the draw goes round. */
+#define LEVEL_BITS  23
+#define RANK_LATE   (1u << LEVEL_BITS)
+#define RANK_CLASS  (1u << (LEVEL_BITS + 1))
+#define RANK_ALL    (PRIO_N * RANK_CLASS)
+#define HIST_SHIFT  16
+#define HIST_N      (RANK_ALL >> HIST_SHIFT)
+#define FAIR_ONE    256u    /* a share's weight in fixed point */
+
+/* In flight, by the time of asking in steps of a minute: a count that was never taken back ages out. */
+struct flying {
+	_Atomic uint32_t n[GENERATIONS];
+};
+
+struct lane {
+	struct flying flying;
+	_Atomic uint32_t limit;              /* of requests in flight, in 1/256 */
+	_Atomic uint64_t sum_ms, sample_n, busy_n; /* answers since the last tick */
+	uint64_t best_us;                    /* the shortest mean latency seen */
+};
+
+/* How often each of FAIR_N asked, and by how much that is beyond the mean. */
+struct shares {
+	_Atomic uint32_t asked[FAIR_N];
+	_Atomic uint16_t weight[FAIR_N];     /* FAIR_ONE and up */
+	uint32_t usual[FAIR_N];              /* smoothed, in 1/16 */
+};
+
+struct admission {
+	struct admission_conf conf;
+	uint8_t key[HASH_KEY];
+	struct lane lane[LANES];
+	struct shares tenants, partners;
+	_Atomic uint32_t hist[HIST_N];       /* first messages since the last tick, in requests to come */
+	_Atomic uint32_t threshold;          /* ranks below come in */
+	_Atomic uint64_t tick_ms;            /* the last control step; who moves it makes the next */
+	_Atomic uint32_t done_n, limit_hits, level_hits, asked_n, shed_n; /* since the last tick */
+	_Atomic uint64_t epoch_ms;           /* the storm's; 0: none */
+	_Atomic uint64_t slot[SLOTS];        /* booked returns: slot number << 32 | count */
+	_Atomic uint64_t overload;           /* sequence in ms << 8 | percent */
+	_Atomic uint32_t rate;               /* requests a second */
+	_Atomic uint64_t offered[PRIO_N], admitted[PRIO_N], refused[PRIO_N], due;
+	atomic_flag controlling;
+	/* The controller's own: by whoever holds `controlling`. */
+	uint64_t calm_ms;                    /* since when there is no sign of a storm */
+	uint32_t shed_permille, gen;
+};
+
+/* Requests in flight. */
+uint32_t flying_now(const struct flying *f);
+
+/* One control step, by the worker that moved tick_ms from `was_ms` to `now_ms`. */
+void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms);

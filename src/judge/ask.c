@@ -1,0 +1,78 @@
+/* The look-ups of one request, each made at most once and only when a check needs it. */
+#include "judge/stage.h"
+
+const struct range_row *ask_range(struct ask *a)
+{
+	const struct book *b = a->j->book;
+
+	if (!a->range_known && a->f->imsi != 0)
+		a->range_row = b->range(b->ctx, a->f->imsi);
+	a->range_known = true;
+	return a->range_row;
+}
+
+const struct sub_row *ask_sub(struct ask *a)
+{
+	const struct book *b = a->j->book;
+
+	if (!a->sub_known && ask_range(a))
+		a->sub_row = b->sub(b->ctx, a->f->imsi);
+	a->sub_known = true;
+	return a->sub_row;
+}
+
+const struct profile_row *ask_profile(struct ask *a)
+{
+	const struct book *b = a->j->book;
+
+	if (!a->profile_known && ask_sub(a))
+		a->profile_row = b->profile(b->ctx, a->sub_row->profile);
+	a->profile_known = true;
+	return a->profile_row;
+}
+
+const struct sighting *ask_seen(struct ask *a)
+{
+	if (!a->seen_known && a->j->seen)
+		a->seen = sightings_find(a->j->seen, a->f->imsi, &a->seen_row);
+	a->seen_known = true;
+	return a->seen ? &a->seen_row : NULL;
+}
+
+enum prio ask_prio(struct ask *a)
+{
+	const struct sub_row *sub = NULL;
+
+	/* Inbound roamers are other networks' subscribers: all of one class. */
+	if (a->f->direction == DIR_TO_HOME || a->f->direction == DIR_OUT_TO_VISITED)
+		sub = ask_sub(a);
+	if (!sub)
+		return PRIO_NORMAL;
+	return sub->prio < PRIO_N ? (enum prio)sub->prio : PRIO_LOW;
+}
+
+struct admission *ask_target(struct ask *a)
+{
+	const struct sub_row *sub;
+	size_t partition;
+
+	if (a->j->target_n == 0 || a->f->direction != DIR_TO_HOME)
+		return NULL;
+	sub = ask_sub(a);
+	partition = sub && sub->partition < a->j->target_n ? sub->partition : 0;
+	return a->j->targets[partition];
+}
+
+bool ask_is_ours(const struct ask *a, struct view name)
+{
+	const struct book *b = a->j->book;
+	const struct network_row *row;
+
+	if (view_under(name, (struct view){ (const uint8_t *)a->j->realm, a->j->realm_n }))
+		return true;
+	/* The peer's own realm is the common case, and needs no look-up. */
+	if (a->peer && a->peer->trust != TRUST_OWN && view_under(name, ask_realm(a->peer)))
+		return false;
+	row = b->network_of_realm(b->ctx, name);
+	return row && row->trust == TRUST_OWN;
+}

@@ -1,0 +1,109 @@
+/* Stage partner: is the peer who the message says it is (R-5.6.1.h)? The intent of the Diameter firewall
+ * checks OhOrCstChk, VplmnORCst, DrOrMatch, DhDrFrmChk, RealmWLScr (facts/peers.md 1). */
+#include "judge/stage.h"
+
+#define LABELS_MAX 8 /* of a hop's name that are tried as realms */
+
+enum finding find_PEER_UNKNOWN(struct ask *a)
+{
+	return a->peer ? FIND_NOTHING : FIND_BAD;
+}
+
+enum finding find_PEER_BLOCKED(struct ask *a)
+{
+	return a->peer && a->peer->trust == TRUST_BLOCKED ? FIND_BAD : FIND_NOTHING;
+}
+
+enum finding find_ORIGIN_OURS(struct ask *a)
+{
+	if (ask_own_peer(a))
+		return FIND_NOTHING;
+	return ask_is_ours(a, a->f->origin_realm) || ask_is_ours(a, a->f->origin_host) ? FIND_BAD
+										      : FIND_NOTHING;
+}
+
+enum finding find_ORIGIN_REALM(struct ask *a)
+{
+	if (!a->peer)
+		return FIND_NOTHING;
+	return view_under(a->f->origin_realm, ask_realm(a->peer)) ? FIND_NOTHING : FIND_BAD;
+}
+
+enum finding find_ORIGIN_HOST(struct ask *a)
+{
+	return view_under(a->f->origin_host, a->f->origin_realm) ? FIND_NOTHING : FIND_BAD;
+}
+
+/* The network whose realm a host lies under, tried from the longest realm on. */
+static const struct network_row *network_of_host(const struct book *b, struct view host)
+{
+	for (size_t n = 0; n < LABELS_MAX && host.n > 0; n++) {
+		const struct network_row *row = b->network_of_realm(b->ctx, host);
+		const uint8_t *dot = memchr(host.p, '.', host.n);
+
+		if (row)
+			return row;
+		if (!dot)
+			return NULL;
+		host = (struct view){ dot + 1, host.n - (size_t)(dot + 1 - host.p) };
+	}
+	return NULL;
+}
+
+/* A hop between the origin and the peer. An agent that no record names (an IPX's) is the peer's affair. */
+static bool hop_bad(const struct ask *a, struct view hop, bool last)
+{
+	const struct book *b = a->j->book;
+	const struct network_row *row;
+
+	if (view_under(hop, ask_realm(a->peer)) || view_under(hop, a->f->peer_realm))
+		return false;
+	if (last || view_under(hop, (struct view){ (const uint8_t *)a->j->realm, a->j->realm_n }))
+		return true;
+	row = network_of_host(b, hop);
+	return row && row->plmn != a->peer->plmn;
+}
+
+enum finding find_ROUTE_RECORD(struct ask *a)
+{
+	if (!a->peer)
+		return FIND_NOTHING;
+	for (uint8_t i = 0; i < a->f->route_n && i < ROUTE_MAX; i++) {
+		if (hop_bad(a, a->f->route[i], i + 1 == a->f->route_n))
+			return FIND_BAD;
+	}
+	return FIND_NOTHING;
+}
+
+/* TS 29.272 §5.2.3.1.1, §5.2.1.1.1: mandatory in AIR and ULR; one that has no digits reads as 0. */
+enum finding find_VISITED_PLMN(struct ask *a)
+{
+	bool must = a->f->op == OP_AUTH_INFO || a->f->op == OP_UPDATE_LOCATION;
+
+	if (!a->peer || a->f->direction != DIR_TO_HOME || (!must && a->f->visited_plmn == 0))
+		return FIND_NOTHING;
+	return a->f->visited_plmn == a->peer->plmn ? FIND_NOTHING : FIND_BAD;
+}
+
+enum finding find_DEST_INTERNAL(struct ask *a)
+{
+	struct view host = a->f->dest_host;
+
+	if (host.n == 0 || ask_own_peer(a) || !ask_is_ours(a, host))
+		return FIND_NOTHING;
+	return view_eq_case(host, (struct view){ (const uint8_t *)a->j->host, a->j->host_n })
+		? FIND_NOTHING : FIND_BAD;
+}
+
+/* Requests from outside end here, in either direction: we are no transit. */
+enum finding find_DEST_REALM(struct ask *a)
+{
+	const struct book *b = a->j->book;
+	const struct network_row *row;
+	struct view own = { (const uint8_t *)a->j->realm, a->j->realm_n };
+
+	if (a->f->dest_realm.n == 0 || view_eq_case(a->f->dest_realm, own))
+		return FIND_NOTHING;
+	row = b->network_of_realm(b->ctx, a->f->dest_realm);
+	return row && row->trust == TRUST_OWN ? FIND_NOTHING : FIND_BAD;
+}
