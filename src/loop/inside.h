@@ -160,7 +160,8 @@ socklen_t endpoint_sockaddr(const struct endpoint *e, size_t i, struct sockaddr_
 enum err loop_why(char why[256], const struct endpoint *e, const char *what, int error);
 const char *error_text(int error);
 
-/* A listener of the kernel's: TCP, TLS, SCTP. */
+/* loop.c: a bound, listening socket, or -1 with errno; and the same made a listener of the loop. */
+int listen_tcp(const struct endpoint *e, bool reuse);
 enum err listen_fd(struct loop *l, int fd, const struct listener *like);
 
 /* tcp.c */

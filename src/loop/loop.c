@@ -213,7 +213,7 @@ enum err listen_fd(struct loop *l, int fd, const struct listener *like)
 	return ERR_OK;
 }
 
-static int listen_tcp(const struct endpoint *e, bool reuse)
+int listen_tcp(const struct endpoint *e, bool reuse)
 {
 	struct sockaddr_storage at;
 	socklen_t n = endpoint_sockaddr(e, 0, &at);
