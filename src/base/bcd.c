@@ -75,7 +75,7 @@ uint64_t plmn_of_tbcd(struct view v)
 			return 0;
 		d[i] = (uint8_t)(d[i] + '0');
 	}
-	return bcd_of((struct view){ d, n });
+	return bcd_of((struct view){d, n});
 }
 
 void plmn_tbcd(uint64_t plmn, uint8_t out[3])

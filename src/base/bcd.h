@@ -6,7 +6,7 @@
 #pragma once
 #include "base/bytes.h"
 
-#define BCD_MAX  16
+#define BCD_MAX 16
 #define BCD_TEXT 17 /* room for the digits and a NUL */
 
 /* The identity in 1..16 ASCII digits, or 0 if it is anything else. */

@@ -30,7 +30,8 @@ static enum err set_number(const struct load *l, const struct conf_row *r, const
 	char *end, range[64];
 	unsigned long x = strtoul(text, &end, 10);
 
-	snprintf(range, sizeof range, "%u to %u%s%s", r->min, r->max, r->unit[0] ? " " : "", r->unit);
+	snprintf(range, sizeof range, "%u to %u%s%s", r->min, r->max, r->unit[0] ? " " : "",
+		 r->unit);
 	if (text[0] < '0' || text[0] > '9' || *end || x < r->min || x > r->max)
 		return fail(l, line, r->key, "must be a number from ", range);
 	*(uint32_t *)(void *)(l->out + r->offset) = (uint32_t)x;
@@ -124,11 +125,12 @@ static enum err set_preset(const struct load *l, const struct conf_row *r)
 	enum err err = ERR_OK;
 
 	if (r->kind != CONF_LIST)
-		return r->preset[0] || r->kind == CONF_TEXT ? set_scalar(l, r, r->preset, 0) : ERR_OK;
+		return r->preset[0] || r->kind == CONF_TEXT ? set_scalar(l, r, r->preset, 0)
+							    : ERR_OK;
 	while (*at && !err) {
 		size_t len = strcspn(at, ",");
 
-		if (!view_text((struct view){ (const uint8_t *)at, len }, item, sizeof item))
+		if (!view_text((struct view){(const uint8_t *)at, len}, item, sizeof item))
 			return ERR_CONFIG;
 		err = add_item(l, r, item, 0);
 		at += len + (at[len] == ',');
@@ -170,13 +172,14 @@ static enum err set_node(const struct load *l, const struct conf_row *r, const y
 	if (v->type != YAML_SEQUENCE_NODE)
 		return fail(l, line, r->key, "must be a list: [a, b]", "");
 	((struct conf_list *)(void *)(l->out + r->offset))->n = 0;
-	for (yaml_node_item_t *i = v->data.sequence.items.start; i < v->data.sequence.items.top && !err; i++) {
+	for (yaml_node_item_t *i = v->data.sequence.items.start;
+	     i < v->data.sequence.items.top && !err; i++) {
 		const yaml_node_t *item = yaml_document_get_node(l->doc, *i);
 
 		line = item->start_mark.line + 1;
-		err = item->type == YAML_SCALAR_NODE ?
-		      add_item(l, r, (const char *)item->data.scalar.value, line) :
-		      fail(l, line, r->key, "must be a list of plain values", "");
+		err = item->type == YAML_SCALAR_NODE
+			  ? add_item(l, r, (const char *)item->data.scalar.value, line)
+			  : fail(l, line, r->key, "must be a list of plain values", "");
 	}
 	return err;
 }
@@ -186,7 +189,8 @@ static enum err walk(const struct load *l, const yaml_node_t *map, const char *p
 {
 	enum err err = ERR_OK;
 
-	for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top && !err; p++) {
+	for (yaml_node_pair_t *p = map->data.mapping.pairs.start;
+	     p < map->data.mapping.pairs.top && !err; p++) {
 		const yaml_node_t *k = yaml_document_get_node(l->doc, p->key);
 		const yaml_node_t *v = yaml_document_get_node(l->doc, p->value);
 		size_t line = k->start_mark.line + 1;
@@ -215,7 +219,8 @@ static enum err load_document(const struct load *l)
 	if (!root)
 		return ERR_OK; /* an empty file: all defaults */
 	if (root->type != YAML_MAPPING_NODE)
-		return fail(l, root->start_mark.line + 1, "the file", "must hold keys and values", "");
+		return fail(l, root->start_mark.line + 1, "the file", "must hold keys and values",
+			    "");
 	return walk(l, root, "");
 }
 
@@ -223,7 +228,7 @@ enum err conf_load(const struct conf_row *rows, size_t n, struct view yaml, cons
 		   void *out, char why[256])
 {
 	yaml_document_t doc;
-	struct load l = { rows, n, file, &doc, out, why };
+	struct load l = {rows, n, file, &doc, out, why};
 	yaml_parser_t parser;
 	enum err err = ERR_OK;
 
@@ -233,8 +238,8 @@ enum err conf_load(const struct conf_row *rows, size_t n, struct view yaml, cons
 		return ERR_CONFIG;
 	yaml_parser_set_input_string(&parser, yaml.p, yaml.n);
 	if (!yaml_parser_load(&parser, &doc)) {
-		err = fail(&l, parser.problem_mark.line + 1, "not YAML:",
-			   parser.problem ? parser.problem : "unreadable", "");
+		err = fail(&l, parser.problem_mark.line + 1,
+			   "not YAML:", parser.problem ? parser.problem : "unreadable", "");
 	} else {
 		err = load_document(&l);
 		yaml_document_delete(&doc);
@@ -283,9 +288,9 @@ void conf_sample(const struct conf_row *rows, size_t n, FILE *to)
 			fprintf(to, "\n%.*s:\n", (int)len, r->key);
 			room = r->key;
 		}
-		fprintf(to, "%s# %s%s%s%s%s%s\n", dot ? "  " : "", r->help, r->unit[0] ? " [" : "", r->unit,
-			r->unit[0] ? "]" : "", r->choices[0] ? ": " : "", r->choices);
-		fprintf(to, r->kind == CONF_LIST ? "%s# %s: [%s]\n" : "%s# %s: %s\n", dot ? "  " : "",
-			dot ? dot + 1 : r->key, r->preset);
+		fprintf(to, "%s# %s%s%s%s%s%s\n", dot ? "  " : "", r->help, r->unit[0] ? " [" : "",
+			r->unit, r->unit[0] ? "]" : "", r->choices[0] ? ": " : "", r->choices);
+		fprintf(to, r->kind == CONF_LIST ? "%s# %s: [%s]\n" : "%s# %s: %s\n",
+			dot ? "  " : "", dot ? dot + 1 : r->key, r->preset);
 	}
 }

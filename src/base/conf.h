@@ -1,5 +1,5 @@
-/* Configuration: YAML held against rows. From the rows come the checks, the error text with file and
- * line, the defaults, the commented sample and the manual. An unknown key is an error. */
+/* Configuration: YAML held against rows. From the rows come the checks, the error text with file
+ * and line, the defaults, the commented sample and the manual. An unknown key is an error. */
 #pragma once
 #include "base/bytes.h"
 
@@ -23,20 +23,20 @@ struct conf_list {
 };
 
 struct conf_row {
-	const char *key;      /* "edge.listen" */
+	const char *key; /* "edge.listen" */
 	enum conf_kind kind;
-	size_t offset;        /* in the struct that is filled */
+	size_t offset; /* in the struct that is filled */
 	uint32_t min, max;
-	const char *preset;   /* default, as YAML; a list as "a, b" */
-	const char *choices;  /* "off|observe|enforce" */
-	const char *unit;     /* "ms"; "" = none */
-	bool reload;          /* takes effect on reload; else only after a restart */
+	const char *preset;  /* default, as YAML; a list as "a, b" */
+	const char *choices; /* "off|observe|enforce" */
+	const char *unit;    /* "ms"; "" = none */
+	bool reload;	     /* takes effect on reload; else only after a restart */
 	const char *help;
 };
 
 /* Fill `out` from the defaults, then from `yaml`. ERR_CONFIG with "FILE:LINE: KEY ..." in `why`. */
-enum err MUST_USE conf_load(const struct conf_row *rows, size_t n, struct view yaml, const char *file,
-			    void *out, char why[256]);
+enum err MUST_USE conf_load(const struct conf_row *rows, size_t n, struct view yaml,
+			    const char *file, void *out, char why[256]);
 
 /* The first key that differs between two filled structs and needs a restart; NULL: none does. */
 const char *conf_needs_restart(const struct conf_row *rows, size_t n, const void *a, const void *b);

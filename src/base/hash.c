@@ -15,7 +15,7 @@ uint64_t hash_view(const uint8_t key[HASH_KEY], struct view v)
 
 uint64_t hash_u64(const uint8_t key[HASH_KEY], uint64_t a, uint64_t b)
 {
-	uint64_t in[2] = { a, b };
+	uint64_t in[2] = {a, b};
 
-	return hash_view(key, (struct view){ (const uint8_t *)in, sizeof in });
+	return hash_view(key, (struct view){(const uint8_t *)in, sizeof in});
 }

@@ -13,7 +13,7 @@
 #define ID_PREFIX 5 /* MCC and MNC stay readable */
 #define LINE_MAX_BYTES 4096
 
-static const char *const level_names[] = { "error", "note", "debug" };
+static const char *const level_names[] = {"error", "note", "debug"};
 static const char *role_name = "merlon";
 static uint8_t site[HASH_KEY];
 static enum log_level shown = LOG_NOTE;
@@ -23,27 +23,27 @@ static _Atomic uint64_t lost, seq;
 
 struct kv kv_text(const char *key, const char *text)
 {
-	return (struct kv){ key, KV_TEXT, { .text = text } };
+	return (struct kv){key, KV_TEXT, {.text = text}};
 }
 
 struct kv kv_view(const char *key, struct view view)
 {
-	return (struct kv){ key, KV_VIEW, { .view = view } };
+	return (struct kv){key, KV_VIEW, {.view = view}};
 }
 
 struct kv kv_num(const char *key, uint64_t num)
 {
-	return (struct kv){ key, KV_NUM, { .num = num } };
+	return (struct kv){key, KV_NUM, {.num = num}};
 }
 
 struct kv kv_real(const char *key, double real)
 {
-	return (struct kv){ key, KV_REAL, { .real = real } };
+	return (struct kv){key, KV_REAL, {.real = real}};
 }
 
 struct kv kv_id(const char *key, uint64_t bcd)
 {
-	return (struct kv){ key, KV_SUBSCRIBER, { .num = bcd } };
+	return (struct kv){key, KV_SUBSCRIBER, {.num = bcd}};
 }
 
 static void put(struct wr *w, const char *s)
@@ -129,7 +129,7 @@ static void emit(const uint8_t *p, size_t n)
 void log_write(enum log_level level, const char *event, const struct kv *kv)
 {
 	uint8_t line[LINE_MAX_BYTES];
-	struct wr w = { .p = line, .cap = sizeof line - 2 };
+	struct wr w = {.p = line, .cap = sizeof line - 2};
 
 	if (level > shown)
 		return;

@@ -19,11 +19,11 @@ struct kv {
 	};
 };
 
-#define KV(k, v) \
+#define KV(k, v)                                                                                   \
 	_Generic((v), struct view: kv_view, const char *: kv_text, char *: kv_text, \
 		 double: kv_real, default: kv_num)((k), (v))
-#define LOG(level, event, ...) \
-	log_write((level), (event), (const struct kv[]){ __VA_ARGS__, { .kind = KV_END } })
+#define LOG(level, event, ...)                                                                     \
+	log_write((level), (event), (const struct kv[]){__VA_ARGS__, {.kind = KV_END}})
 
 /* The clause of requirements.tsv that an event evidences, "R-5.6.1.h". */
 #define KV_CLAUSE(id) kv_text("clause", (id))

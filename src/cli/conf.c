@@ -5,16 +5,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define TEXT   CONF_TEXT
+#define TEXT CONF_TEXT
 #define NUMBER CONF_NUMBER
-#define BOOL   CONF_BOOL
+#define BOOL CONF_BOOL
 #define CHOICE CONF_CHOICE
-#define LIST   CONF_LIST
+#define LIST CONF_LIST
 #define DIGITS CONF_DIGITS
 
 const struct conf_row conf_rows[] = {
-#define CONF(key, field, kind, min, max, preset, choices, unit, reload, help) \
-	{ key, kind, offsetof(struct conf, field), min, max, preset, choices, unit, reload, help },
+#define CONF(key, field, kind, min, max, preset, choices, unit, reload, help)                      \
+	{key, kind, offsetof(struct conf, field), min, max, preset, choices, unit, reload, help},
 #include "cli/conf.tab"
 #undef CONF
 };
@@ -59,7 +59,9 @@ enum err conf_parse(struct view yaml, const char *file, struct conf *c, char why
 		return ERR_CONFIG;
 	}
 	if (!c->tls_chain[0] != !c->tls_key[0] || !c->tls_chain[0] != !c->tls_ca[0]) {
-		snprintf(why, 256, "%s: tls.chain, tls.key and tls.ca go together: give all three or none", file);
+		snprintf(why, 256,
+			 "%s: tls.chain, tls.key and tls.ca go together: give all three or none",
+			 file);
 		return ERR_CONFIG;
 	}
 	return ERR_OK;
@@ -72,7 +74,7 @@ enum err conf_read(const char *file, struct conf *c, char why[256])
 	FILE *f;
 
 	if (!file)
-		return conf_parse((struct view){ text, 0 }, "defaults", c, why);
+		return conf_parse((struct view){text, 0}, "defaults", c, why);
 	f = fopen(file, "re");
 	if (f) {
 		n = fread(text, 1, sizeof text, f);
@@ -82,5 +84,31 @@ enum err conf_read(const char *file, struct conf *c, char why[256])
 		snprintf(why, 256, "%s: %s", file, f ? "longer than 64 KiB" : strerror(errno));
 		return ERR_CONFIG;
 	}
-	return conf_parse((struct view){ text, n }, file, c, why);
+	return conf_parse((struct view){text, n}, file, c, why);
+}
+
+/* A path that was below the old data directory follows it. */
+static bool follow(char path[CONF_TEXT_MAX], const char *from, const char *to)
+{
+	char tail[CONF_TEXT_MAX];
+	size_t n = strlen(from);
+
+	if (strncmp(path, from, n) != 0 || path[n] != '/')
+		return true;
+	snprintf(tail, sizeof tail, "%s", path + n);
+	path[0] = 0;
+	return fill(path, to, tail);
+}
+
+enum err conf_move(struct conf *c, const char *data_dir, char why[256])
+{
+	char from[CONF_TEXT_MAX];
+
+	snprintf(from, sizeof from, "%s", c->data_dir);
+	c->data_dir[0] = 0;
+	if (fill(c->data_dir, data_dir, "") && follow(c->master_key, from, data_dir) &&
+	    follow(c->watch_events, from, data_dir))
+		return ERR_OK;
+	snprintf(why, 256, "--data: the path is too long");
+	return ERR_CONFIG;
 }

@@ -58,9 +58,9 @@ TEST(a_reload_names_what_needs_a_restart)
 {
 	struct conf d;
 
-	check_eq(load("edge:\n  steering: true\n"), ERR_OK);
+	check_eq(load("edge:\n  clear: true\n"), ERR_OK);
 	d = c;
-	check_eq(load("edge:\n  steering: false\n"), ERR_OK);
+	check_eq(load("edge:\n  clear: false\n"), ERR_OK);
 	check(conf_needs_restart(conf_rows, conf_row_n, &c, &d) == NULL);
 	check_eq(load("edge:\n  workers: 3\n"), ERR_OK);
 	check(strcmp(conf_needs_restart(conf_rows, conf_row_n, &c, &d), "edge.workers") == 0);

@@ -1,0 +1,147 @@
+#!/bin/sh
+# Merlon's front door. Plain sh: a bare Debian has no make.
+set -eu
+cd "$(dirname "$0")"
+
+build_packages="gcc libc6-dev meson ninja-build pkg-config libssl-dev liblmdb-dev libsqlite3-dev libyaml-dev
+  libjansson-dev libseccomp-dev libusrsctp-dev libsodium-dev libmicrohttpd-dev"
+test_packages="python3 python3-pytest python3-scapy tshark libwireshark-data freediameterd freediameter-extensions
+  libfreediameter-dev openssl procps"
+fuzz_packages="clang libclang-rt-14-dev"
+B=${BUILD:-build}
+
+usage() {
+	cat <<'TXT'
+./do run       install what is needed, build, start every role with a demo network
+./do test      build and run all tests: unit, sanitizers, fuzz corpora, real peers
+./do build     build only
+./do bench [NAME]   benchmarks, each beside a peer or the bare loopback limit
+./do fuzz [SECONDS] fuzz every target with libFuzzer (default 60 s each)
+./do clean     remove build folders and ./run
+TXT
+}
+
+need() { # need PACKAGE...: install by apt what is missing
+	missing=
+	for p in "$@"; do
+		dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null | grep -q '^ii' || missing="$missing $p"
+	done
+	[ -z "$missing" ] && return 0
+	echo "installing:$missing"
+	sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	export DEBIAN_FRONTEND=noninteractive
+	$sudo apt-get update -qq
+	# shellcheck disable=SC2086
+	$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+configure() { # configure DIR OPTION...
+	dir=$1
+	shift
+	[ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >"$dir.log" 2>&1 || {
+		cat "$dir.log"
+		exit 1
+	}
+}
+
+build() {
+	# shellcheck disable=SC2086
+	need $build_packages
+	configure "$B"
+	ninja -C "$B" | tail -n 3
+}
+
+run() {
+	build
+	exec "$B/src/cli/merlon" run --demo --data ./run "$@"
+}
+
+# Count the tests of a meson test log: "Ok: 12", "Fail: 0" ...
+tally() {
+	log=$1
+	passed=$((passed + $(sed -n 's/^Ok: *//p' "$log" | tail -n 1)))
+	failed=$((failed + $(sed -n 's/^\(Fail\|Timeout\|Unexpected Pass\): *//p' "$log" | awk '{s+=$1} END{print s+0}')))
+	skipped=$((skipped + $(sed -n 's/^Skipped: *//p' "$log" | awk '{s+=$1} END{print s+0}')))
+}
+
+run_suite() { # run_suite DIR ARGS...
+	dir=$1
+	shift
+	meson test -C "$dir" --print-errorlogs --num-processes 2 "$@" >"$dir.test.log" 2>&1 || true
+	grep -E '(FAIL|TIMEOUT|ERROR)' "$dir.test.log" || true
+	sed -n '/^Summary of Failures/,$p' "$dir.test.log" | head -n 400
+	grep -q '^Ok:' "$dir.test.log" || { # the build itself failed
+		cat "$dir.test.log"
+		failed=$((failed + 1))
+		return 0
+	}
+	tally "$dir.test.log"
+}
+
+test_all() {
+	# shellcheck disable=SC2086
+	need $build_packages $test_packages
+	passed=0 failed=0 skipped=0
+	configure "$B"
+	echo "== optimised"
+	run_suite "$B"
+	echo "== AddressSanitizer and UndefinedBehaviorSanitizer"
+	configure "$B-asan" -Db_sanitize=address,undefined
+	run_suite "$B-asan" --suite unit --suite fuzz
+	echo "== real peers"
+	junit="$B/peer.xml"
+	rm -f "$junit"
+	python3 -m pytest -q -p no:cacheprovider --junitxml="$junit" tests/peer || true
+	python3 - "$junit" >"$B/peer.count" <<'PY' || echo "0 1 0" >"$B/peer.count"
+import sys, xml.etree.ElementTree as t
+s = next(t.parse(sys.argv[1]).getroot().iter("testsuite"))
+bad, skip = int(s.get("failures")) + int(s.get("errors")), int(s.get("skipped"))
+print(int(s.get("tests")) - bad - skip, bad, skip)
+PY
+	read -r p f s <"$B/peer.count"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ]
+}
+
+fuzz() {
+	# shellcheck disable=SC2086
+	need $build_packages $fuzz_packages
+	[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined \
+		-Db_lundef=false >build-fuzz.log 2>&1 || { cat build-fuzz.log; exit 1; }
+	ninja -C build-fuzz
+	for f in $(find build-fuzz/src -name 'fuzz_*' -type f -perm -u+x); do
+		name=${f##*/fuzz_}
+		mkdir -p "build-fuzz/corpus/$name"
+		echo "== $name"
+		"$f" -max_total_time="${1:-60}" -print_final_stats=1 "build-fuzz/corpus/$name" "tests/fuzz/corpus/$name" \
+			2>&1 | tail -n 8
+	done
+}
+
+bench() {
+	build
+	if [ $# = 0 ]; then
+		ls bench
+	else
+		name=$1
+		shift
+		exec sh "bench/$name.sh" "$B" "$@"
+	fi
+}
+
+case "${1:-}" in
+run | build | bench | fuzz)
+	cmd=$1
+	shift
+	"$cmd" "$@"
+	;;
+test) test_all ;;
+clean) rm -rf build build-* run ;;
+-h | --help | help | "") usage ;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac

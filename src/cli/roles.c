@@ -1,0 +1,186 @@
+#include "cli/roles.h"
+
+#include <stdio.h>
+
+static enum err parse_endpoints(const char *key, const struct conf_list *list, struct endpoint *to, size_t *n,
+				char why[256])
+{
+	*n = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		if (endpoint_parse(view_of(list->text[i]), &to[(*n)++]) == ERR_OK)
+			continue;
+		snprintf(why, 256, "%s: %.100s is not tcp:, tls: or sctp:ADDRESS:PORT", key, list->text[i]);
+		return ERR_CONFIG;
+	}
+	return ERR_OK;
+}
+
+static enum err open_tls(struct role_env *e, char why[256])
+{
+	const struct conf *c = &e->conf;
+	struct tls_files f = { c->tls_chain, c->tls_key, c->tls_ca, c->tls_crl[0] ? c->tls_crl : NULL };
+	enum err err = ERR_OK;
+
+	if (c->tls_chain[0])
+		e->tls = tls_new(&f, &err, why);
+	return err;
+}
+
+static enum err open_keeper(struct role_env *e, char why[256])
+{
+	e->keeper_conf = (struct keeper_conf){ .data_dir = e->conf.data_dir };
+	return keeper_start(&e->keeper, &e->keeper_conf, why);
+}
+
+static void run_keeper(struct role_env *e)
+{
+	keeper_run(e->keeper);
+	keeper_free(e->keeper);
+}
+
+static void stop_keeper(struct role_env *e)
+{
+	keeper_stop(e->keeper);
+}
+
+static void fill_edge(struct role_env *e)
+{
+	struct conf *c = &e->conf;
+	struct edge_conf *x = &e->edge_conf;
+
+	x->data_dir = c->data_dir;
+	x->host = view_of(c->edge_host);
+	x->realm = view_of(c->realm);
+	x->tls = e->tls;
+	x->workers = c->edge_workers;
+	x->conn_max = c->edge_conn_max;
+	x->in_flight = c->edge_in_flight;
+	x->answer_ms = c->edge_answer_ms;
+	x->watchdog_ms = c->edge_watchdog_ms;
+	x->concurrency = c->edge_concurrency;
+	x->capacity = c->edge_capacity;
+	x->sightings = c->edge_sightings;
+	x->clear = c->edge_clear;
+	x->live = &e->page->live;
+	for (x->own_n = 0; x->own_n < c->edge_own.n; x->own_n++)
+		x->own[x->own_n] = view_of(c->edge_own.text[x->own_n]);
+}
+
+static enum err open_edge(struct role_env *e, char why[256])
+{
+	enum err err = open_tls(e, why);
+
+	if (err)
+		return err;
+	fill_edge(e);
+	err = parse_endpoints("edge.listen", &e->conf.edge_listen, e->edge_conf.listen, &e->edge_conf.listen_n,
+			      why);
+	if (!err)
+		err = parse_endpoints("edge.home", &e->conf.edge_home, e->edge_conf.home, &e->edge_conf.home_n,
+				      why);
+	if (!err)
+		err = edge_start(&e->edge, &e->edge_conf, why);
+	return err;
+}
+
+static void run_edge(struct role_env *e)
+{
+	edge_run(e->edge);
+	edge_free(e->edge);
+}
+
+static void stop_edge(struct role_env *e)
+{
+	edge_stop(e->edge);
+}
+
+static void reload_edge(struct role_env *e, const struct conf *c)
+{
+	edge_reload(e->edge, c->edge_clear);
+}
+
+/* Home lives on its loop's thread: it is asked to stop there. */
+static void watch_stop_flag(void *ctx)
+{
+	struct role_env *e = ctx;
+
+	if (!atomic_exchange(&e->stop, false))
+		return;
+	home_stop(e->home);
+	loop_stop(e->loop);
+}
+
+static enum err open_home(struct role_env *e, char why[256])
+{
+	static const struct loop_limits limits = { 256, 65536, 16 << 20, 5000 };
+	struct conf *c = &e->conf;
+	struct home_conf *h = &e->home_conf;
+	enum err err = open_tls(e, why);
+
+	if (err)
+		return err;
+	*h = (struct home_conf){
+		.data_dir = c->data_dir, .master_key = c->master_key, .host = view_of(c->home_host),
+		.realm = view_of(c->realm), .own_plmn = c->plmn, .listen = e->listen, .tls = e->tls,
+		.node_id = (uint8_t)c->home_node, .unknown_equipment_ok = c->unknown_equipment == 1,
+		.watchdog_ms = c->edge_watchdog_ms, .vector_max = c->home_vectors,
+	};
+	err = parse_endpoints("home.listen", &c->home_listen, e->listen, &h->listen_n, why);
+	if (err)
+		return err;
+	e->loop = loop_new(&limits);
+	if (!e->loop) {
+		snprintf(why, 256, "home: out of memory");
+		return ERR_FULL;
+	}
+	loop_every(e->loop, 50, watch_stop_flag, e);
+	return home_start(&e->home, e->loop, h, why);
+}
+
+static void run_home(struct role_env *e)
+{
+	loop_run(e->loop);
+	home_free(e->home);
+	loop_free(e->loop);
+}
+
+static void stop_home(struct role_env *e)
+{
+	atomic_store(&e->stop, true);
+}
+
+static enum err open_watch(struct role_env *e, char why[256])
+{
+	e->watch.listen = e->conf.watch_listen;
+	e->watch.events = e->conf.watch_events;
+	e->watch.to_syslog = e->conf.watch_syslog;
+	return watch_start(&e->watcher, &e->watch, why);
+}
+
+static void run_watch(struct role_env *e)
+{
+	watch_run(e->watcher);
+	watch_free(e->watcher);
+}
+
+static void stop_watch(struct role_env *e)
+{
+	watch_stop(e->watcher);
+}
+
+const struct role roles[] = {
+	{ "watch", 0, open_watch, run_watch, stop_watch, NULL, true, true },
+	{ "keeper", 1, open_keeper, run_keeper, stop_keeper, NULL, true, true },
+	{ "home", 2, open_home, run_home, stop_home, NULL, true, true },
+	{ "edge", 3, open_edge, run_edge, stop_edge, reload_edge, true, false },
+};
+const size_t role_n = sizeof roles / sizeof *roles;
+
+const struct role *role_find(const char *name)
+{
+	for (size_t i = 0; i < role_n; i++) {
+		if (strcmp(roles[i].name, name) == 0)
+			return &roles[i];
+	}
+	return NULL;
+}

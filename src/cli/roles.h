@@ -1,0 +1,46 @@
+/* The roles that merlon run can start: how each is opened from the configuration, run, stopped. */
+#pragma once
+#include "base/live.h"
+#include "cli/conf.h"
+#include "edge/edge.h"
+#include "home/home.h"
+#include "keeper/keeper.h"
+#include "loop/sandbox.h"
+#include "watch/watch.h"
+
+#include <stdatomic.h>
+
+#define ROLE_MAX 8
+
+/* What a role's process has in hand. */
+struct role_env {
+	const struct role *role;
+	struct conf conf;
+	struct role_page *page;      /* its own */
+	struct watch_conf watch;     /* of the watch role: everybody's pages and event sockets */
+	struct tls *tls;
+	struct loop *loop;           /* of home */
+	struct edge_conf edge_conf;
+	struct home_conf home_conf;
+	struct keeper_conf keeper_conf;
+	struct endpoint listen[CONF_LIST_MAX];
+	struct edge *edge;
+	struct home *home;
+	struct keeper *keeper;
+	struct watch *watcher;
+	_Atomic bool stop;
+};
+
+struct role {
+	const char *name;
+	uint8_t order;          /* started in this order, stopped in the reverse */
+	enum err (*open)(struct role_env *e, char why[256]);
+	void (*run)(struct role_env *e);
+	void (*stop)(struct role_env *e); /* any thread */
+	void (*reload)(struct role_env *e, const struct conf *c); /* any thread; may be NULL */
+	bool network, writes;   /* its sandbox: sockets; files below data_dir */
+};
+
+extern const struct role roles[];
+extern const size_t role_n;
+const struct role *role_find(const char *name);

@@ -1,0 +1,35 @@
+/* The edge role: a signalling gateway between roaming partners and our home, in both directions.
+ * Proxy by RFC 6733 §2.8.2; every request from outside is screened by the judge first. */
+#pragma once
+#include "base/live.h"
+#include "loop/loop.h"
+#include "loop/tls.h"
+
+struct edge;
+
+#define EDGE_LIST_MAX 8
+
+struct edge_conf {
+	const char *data_dir;	 /* serving.* are read here */
+	struct view host, realm; /* Origin-Host and -Realm that partners see; borrowed */
+	struct endpoint listen[EDGE_LIST_MAX], home[EDGE_LIST_MAX];
+	size_t listen_n, home_n;
+	struct view own[EDGE_LIST_MAX]; /* address prefixes of our own MMEs */
+	size_t own_n;
+	struct tls *tls; /* NULL: TLS listeners are refused */
+	uint32_t workers, conn_max, in_flight, answer_ms, watchdog_ms;
+	uint32_t concurrency, capacity, sightings;
+	bool clear; /* accept partners without TLS where their record allows it */
+	struct live *live; /* where live figures go; NULL = nowhere */
+};
+
+/* Open everything: serving copy, listening sockets; nothing is served yet. ERR_CONFIG or ERR_IO
+ * with one clear line in `why`. Borrows `conf` and what it points to for its life. */
+enum err MUST_USE edge_start(struct edge **e, const struct edge_conf *conf, char why[256]);
+/* Serve, on the calling thread and conf->workers - 1 more, until edge_stop (any thread, or a signal
+ * handler). Partners get a DPR and the answers in flight before this returns. */
+void edge_run(struct edge *e);
+void edge_stop(struct edge *e);
+void edge_free(struct edge *e);
+/* Take over what may change while serving. Any thread. */
+void edge_reload(struct edge *e, bool clear);
