@@ -52,14 +52,17 @@ static uint8_t direction_of(const struct dia_peer_info *from, uint8_t op)
 	return category_2 ? DIR_TO_VISITED : DIR_TO_HOME;
 }
 
-/* The application that the message names inside must be that of its header: a filter that reads only
- * one of the two could be passed with the other. */
-static bool app_agreed(const struct msg *m, const struct dia_header *h, uint8_t op)
+/* An unknown command of an application that we know is the command's fault, not the application's. The
+ * application that the message names inside must be that of its header: a filter that reads only one
+ * of the two could be passed with the other. */
+static bool app_agreed(const struct msg *m, const struct dia_header *h)
 {
-	struct view inside = tab_get(m, AVP_VENDOR_SPECIFIC_APPLICATION_ID, AVP_AUTH_APPLICATION_ID);
+	struct view inside = tab_get(m, AVP_VENDOR_SPECIFIC_APPLICATION_ID,
+				     AVP_AUTH_APPLICATION_ID);
 	struct view plain = tab_get(m, AVP_AUTH_APPLICATION_ID);
 
-	return op != OP_OTHER && (inside.n == 0 || dia_u32(inside) == h->app) &&
+	return (h->app == DIA_APP_S6A || h->app == DIA_APP_S13) &&
+	       (inside.n == 0 || dia_u32(inside) == h->app) &&
 	       (plain.n == 0 || dia_u32(plain) == h->app);
 }
 
@@ -90,7 +93,7 @@ void dia_facts(struct facts *f, const struct dia_peer *from, const struct msg *m
 	*f = (struct facts){ .protocol = PROTO_DIAMETER, .op = op_of(m), .rat = rat_of(m) };
 	f->direction = direction_of(peer, f->op);
 	f->clear = !peer->secure;
-	f->app_agreed = app_agreed(m, h, f->op);
+	f->app_agreed = app_agreed(m, h);
 	f->resync = tab_get(m, AVP_REQUESTED_EUTRAN_AUTHENTICATION_INFO,
 			    AVP_RE_SYNCHRONIZATION_INFO).n > 0 ||
 		    tab_get(m, AVP_REQUESTED_UTRAN_GERAN_AUTHENTICATION_INFO,
