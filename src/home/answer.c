@@ -1,0 +1,302 @@
+/* Requests of others, from the parsed message to the answer or the commit it waits for. */
+#include "home/worker.h"
+
+#include "base/log.h"
+#include "base/metric.h"
+
+enum op_label { LABEL_AIR, LABEL_ULR, LABEL_PUR, LABEL_NOR, LABEL_ECR, LABEL_OTHER };
+static const char *const op_names[] = { "AIR", "ULR", "PUR", "NOR", "ECR", "other" };
+
+/* One request, on its way through here. */
+struct asked {
+	struct home_worker *w;
+	struct dia_peer *from;
+	struct s6a_in in;
+	struct view raw;
+	enum op_label op;
+};
+
+struct home_rows worker_rows(struct home_worker *w, uint64_t imsi, struct reg_row *reg)
+{
+	struct home_rows rows = { .reg = reg };
+
+	rows.sub = w->book->sub(w->book->ctx, imsi);
+	if (rows.sub)
+		rows.profile = w->book->profile(w->book->ctx, rows.sub->profile);
+	if (reg_get(w->reg, imsi, reg)) {
+		memset(reg, 0, sizeof *reg);
+		reg->imsi = imsi;
+	}
+	return rows;
+}
+
+/* A refusal that is not a procedure's own: a bare Result-Code. */
+static void refuse(const struct asked *q, enum err err, uint32_t result)
+{
+	struct home_worker *w = q->w;
+
+	w->out.n = 0;
+	w->out.err = ERR_OK;
+	dia_refuse(&w->out, &w->me, q->in.m, q->in.h, q->raw, err, result);
+	dia_node_send(w->node, q->from, wr_done(&w->out));
+}
+
+static void tell(const struct asked *q, uint64_t imsi, enum result result)
+{
+	metric_add(M_HOME_RESULTS, result, 1);
+	if (result == RESULT_OK)
+		return;
+	LOG(LOG_NOTE, "home.refused", KV("op", op_names[q->op]), KV("result", result_rows[result].text),
+	    KV("code", (uint64_t)result_rows[result].code), kv_id("imsi", imsi),
+	    KV("peer", tab_get(q->in.m, AVP_ORIGIN_HOST)), KV_CLAUSE("R-5.1.b"));
+}
+
+static void send_now(const struct asked *q)
+{
+	struct home_worker *w = q->w;
+
+	if (w->out.err)
+		refuse(q, ERR_FULL, 5012);
+	else
+		dia_node_send(w->node, q->from, wr_done(&w->out));
+	secret_wipe(w->out.p, w->out.n);
+}
+
+/* Keep the finished answer until `reg` is durable. What cannot wait is refused: temporarily, and only this
+ * message. */
+static void send_durable(const struct asked *q, const struct reg_row *reg, const struct cancel *cancel,
+			 size_t cancel_n)
+{
+	struct home_worker *w = q->w;
+	struct waiting_answer *a = w->out.err ? NULL : waiting_take(w->waiting);
+
+	if (a) {
+		a->conn = dia_peer_info(q->from)->conn;
+		a->imsi = reg->imsi;
+		a->cancel_n = (uint8_t)cancel_n;
+		if (cancel_n > 0)
+			memcpy(a->cancel, cancel, cancel_n * sizeof *cancel);
+		wr_view(&a->answer, wr_done(&w->out));
+		dia_refuse(&a->refusal, &w->me, q->in.m, q->in.h, q->raw, ERR_IO, 5012);
+		if (a->answer.err || a->refusal.err || reg_put(w->reg, reg, waiting_token(a))) {
+			waiting_give(w->waiting, a);
+			a = NULL;
+		}
+	}
+	secret_wipe(w->out.p, w->out.n);
+	if (!a)
+		refuse(q, ERR_FULL, 5012);
+}
+
+void answer_durable(struct home_worker *w)
+{
+	uint64_t token;
+	enum err err;
+
+	while (reg_done(w->reg, &token, &err)) {
+		struct waiting_answer *a = token ? waiting_find(w->waiting, token) : NULL;
+		struct dia_peer *to = a ? dia_node_peer_of_conn(w->node, a->conn) : NULL;
+
+		if (err)
+			LOG(LOG_ERROR, "home.commit_failed", KV("error", err_text(err)));
+		if (err && !a)
+			w->feed.again_ms = loop_now(w->loop) + 30000;
+		if (!a)
+			continue;
+		if (to)
+			dia_node_send(w->node, to, wr_done(err ? &a->refusal : &a->answer));
+		for (size_t i = 0; !err && i < a->cancel_n; i++) {
+			if (!outbox_cancel(w->outbox, a->imsi, &a->cancel[i], loop_now(w->loop)))
+				LOG(LOG_ERROR, "home.cancel_dropped", kv_id("imsi", a->imsi));
+		}
+		waiting_give(w->waiting, a);
+	}
+}
+
+void answer_load(struct home_worker *w)
+{
+	uint64_t share = waiting_used(w->waiting) * 100 / WAITING_MAX, now = loop_now(w->loop);
+	uint32_t reduction = share > 50 ? (uint32_t)(share - 50) * 2 / 10 * 10 : 0; /* steps of ten: few reports */
+
+	w->load.value = 65535 * (100 - share) / 100;
+	w->load.validity_s = 10;
+	if (reduction != w->load.reduction) {
+		w->load.reduction = reduction;
+		w->load_sequence++;
+		w->load_changed_ms = now;
+	}
+	/* The end of an overload is repeated for a while, then forgotten. */
+	w->load.sequence = reduction > 0 || now - w->load_changed_ms < 60000 ? w->load_sequence : 0;
+	metric_set(M_HOME_WAITING, 0, waiting_used(w->waiting));
+	metric_set(M_HOME_OUTBOX, 0, outbox_used(w->outbox));
+}
+
+/* --- the procedures --- */
+
+static void resync_tell(const struct asked *q, const struct auth_request *a, const struct auth_result *r)
+{
+	if (a->resync.n > 0)
+		LOG(LOG_NOTE, "home.resync", kv_id("imsi", a->imsi), KV("genuine", (uint64_t)r->resynced),
+		    KV("peer", tab_get(q->in.m, AVP_ORIGIN_HOST)), KV_CLAUSE("R-5.6.2.d"));
+}
+
+/* Never waits behind a commit, but for a resynchronisation that changed something: its difference must
+ * outlive a crash, or the next vector after it would be refused again. */
+static void air(const struct asked *q)
+{
+	struct home_worker *w = q->w;
+	struct auth_result r;
+	struct auth_request a;
+	struct aka_key key;
+	struct reg_row reg;
+	struct home_rows rows;
+	enum err err = ERR_NOT_FOUND;
+
+	s6a_air_read(q->in.m, &a);
+	rows = worker_rows(w, a.imsi, &reg);
+	if (rows.sub)
+		err = vault_get(w->vault, a.imsi, &key);
+	if (rows.sub && err)
+		LOG(LOG_ERROR, "home.no_key", kv_id("imsi", a.imsi), KV("error", err_text(err)));
+	w->means.wall_ms = loop_wall(w->loop);
+	authenticate(&w->self, &w->means, &rows, err ? NULL : &key, &a, &r);
+	secret_wipe(&key, sizeof key);
+	tell(q, a.imsi, r.result);
+	resync_tell(q, &a, &r);
+	metric_add(M_HOME_VECTORS, 0, r.eps_n);
+	metric_add(M_HOME_VECTORS, r.gsm ? 2 : 1, r.utran_n);
+	s6a_aia_write(&w->out, &q->in, &r);
+	if (r.store && r.result == RESULT_OK)
+		send_durable(q, &r.reg, NULL, 0);
+	else
+		send_now(q);
+	secret_wipe(&r, sizeof r);
+}
+
+static void ulr(const struct asked *q)
+{
+	struct home_worker *w = q->w;
+	const struct network_row *visited;
+	struct update_request u;
+	struct update_result r;
+	struct reg_row reg;
+	struct home_rows rows;
+
+	s6a_ulr_read(q->in.m, &u);
+	rows = worker_rows(w, u.imsi, &reg);
+	update_location(&w->self, &rows, &u, loop_wall(w->loop), &r);
+	tell(q, u.imsi, r.result);
+	visited = r.result ? w->book->network(w->book->ctx, u.plmn) : NULL;
+	s6a_ula_write(&w->out, &q->in, &u, &r, &rows, visited && visited->compat_ula);
+	if (r.result)
+		send_now(q);
+	else
+		send_durable(q, &r.reg, r.cancel, r.cancel_n);
+}
+
+static void pur(const struct asked *q)
+{
+	struct home_worker *w = q->w;
+	uint64_t imsi = s6a_imsi(q->in.m);
+	struct purge_result r;
+	struct reg_row reg;
+	struct home_rows rows = worker_rows(w, imsi, &reg);
+
+	purge(&rows, tab_get(q->in.m, AVP_ORIGIN_HOST), s6a_pur_flags(q->in.m), &r);
+	tell(q, imsi, r.result);
+	s6a_pua_write(&w->out, &q->in, &r);
+	if (r.store)
+		send_durable(q, &r.reg, NULL, 0);
+	else
+		send_now(q);
+}
+
+static void nor(const struct asked *q)
+{
+	struct home_worker *w = q->w;
+	uint64_t imsi = s6a_imsi(q->in.m);
+	struct notify_result r;
+	struct reg_row reg;
+	struct home_rows rows = worker_rows(w, imsi, &reg);
+
+	notify(&rows, tab_get(q->in.m, AVP_ORIGIN_HOST), s6a_imei(q->in.m), &r);
+	tell(q, imsi, r.result);
+	if (r.store && reg_put(w->reg, &r.reg, 0))
+		r.result = RESULT_UNABLE;
+	s6a_noa_write(&w->out, &q->in, &r);
+	send_now(q);
+}
+
+static void ecr(const struct asked *q)
+{
+	static const char *const colours[] = { [WHITE] = "white", [BLACK] = "black", [GREY] = "grey" };
+	struct home_worker *w = q->w;
+	uint64_t imsi = s6a_imsi(q->in.m), imei = s6a_imei(q->in.m);
+	struct check_result r;
+
+	check_device(&w->self, w->book, imei, imsi, loop_wall(w->loop), &r);
+	tell(q, imsi, r.result);
+	if (r.result == RESULT_OK) {
+		metric_add(M_S13_CHECKS, r.colour, 1);
+		if (r.colour != WHITE || r.bound)
+			LOG(LOG_NOTE, "home.device_refused", kv_id("imei", imei), kv_id("imsi", imsi),
+			    KV("colour", colours[r.colour]), KV("bound", (uint64_t)r.bound),
+			    KV("peer", tab_get(q->in.m, AVP_ORIGIN_HOST)),
+			    KV_CLAUSE(r.bound ? "R-5.1.1.2.b" : "R-5.7.3.a"));
+	}
+	s13_eca_write(&w->out, &q->in, &r);
+	send_now(q);
+}
+
+static void (*const procedures[])(const struct asked *) = { air, ulr, pur, nor, ecr };
+
+static enum op_label label(const struct msg *m)
+{
+	switch (m->shape ? m->shape->id : DIA_MSG_NONE) {
+	case S6A_AIR:
+		return LABEL_AIR;
+	case S6A_ULR:
+		return LABEL_ULR;
+	case S6A_PUR:
+		return LABEL_PUR;
+	case S6A_NOR:
+		return LABEL_NOR;
+	case S13_ECR:
+		return LABEL_ECR;
+	default:
+		return LABEL_OTHER;
+	}
+}
+
+/* Is it for us (RFC 6733 6.1.4)? 0: it is. */
+static uint32_t misrouted(const struct home_worker *w, const struct msg *m)
+{
+	struct view host = tab_get(m, AVP_DESTINATION_HOST);
+
+	if (host.n > 0 && !view_eq_case(host, w->me.host))
+		return 3002;
+	return view_eq_case(tab_get(m, AVP_DESTINATION_REALM), w->me.realm) ? 0 : 3003;
+}
+
+void answer_request(struct home_worker *w, struct dia_peer *from, const struct msg *m,
+		    const struct dia_header *h, struct view raw, enum err err)
+{
+	struct asked q = { .w = w, .from = from, .in = { m, h, &w->me, &w->load }, .raw = raw };
+	uint32_t wrong;
+
+	q.op = err ? LABEL_OTHER : label(m);
+	metric_add(M_HOME_REQUESTS, q.op, 1);
+	w->out.n = 0;
+	w->out.err = ERR_OK;
+	if (err) {
+		refuse(&q, err, dia_result(err));
+		return;
+	}
+	wrong = q.op == LABEL_OTHER ? 3001 : misrouted(w, m);
+	if (wrong)
+		refuse(&q, wrong == 3001 ? ERR_UNKNOWN_CMD : ERR_REFUSED, wrong);
+	else if (!w->fresh)
+		refuse(&q, ERR_AGAIN, 5012);
+	else
+		procedures[q.op](&q);
+}

@@ -1,0 +1,120 @@
+/* Authentication vectors (TS 29.272 5.2.3.1, TS 33.401 6.1, TS 33.102 6.3). No vector needs a write; only a
+ * genuine resynchronisation stores something. */
+#include "home/procedure.h"
+
+#define EPS_RATS  (RAT_WB_EUTRAN | RAT_NB_IOT | RAT_LTE_M)
+#define OLD_RATS  (RAT_UTRAN | RAT_GERAN)
+#define RAND_N    16
+#define AUTS_N    14
+#define SEPARATION 0x80 /* first bit of the AMF: 1 for EPS, 0 for UTRAN and GERAN (TS 33.401 6.1.1) */
+
+static uint32_t at_most(uint32_t asked, uint32_t max)
+{
+	max = max < 1 ? 1 : max;
+	max = max > VECTOR_MAX ? VECTOR_MAX : max;
+	return asked < max ? asked : max;
+}
+
+/* What was asked for against what the profile holds. Both kinds may be asked at once; the one the profile
+ * lacks is then left out. */
+static enum result choose(const struct home_self *self, const struct profile_row *p, const struct auth_request *q,
+			  struct auth_result *out)
+{
+	if (q->eps_n > 0 && (p->rats & EPS_RATS))
+		out->eps_n = at_most(q->eps_n, self->vector_max);
+	if (q->utran_n > 0 && (p->rats & OLD_RATS))
+		out->utran_n = at_most(q->utran_n, self->vector_max);
+	out->gsm = !(p->rats & RAT_UTRAN);
+	if (out->eps_n > 0 || out->utran_n > 0)
+		return RESULT_OK;
+	return q->eps_n > 0 ? RESULT_NO_EPS : RESULT_RAT;
+}
+
+/* TS 33.102 6.3.5. A forged or replayed AUTS changes nothing: the vectors go out under the old difference. */
+static void resync(const struct auth_means *means, const struct aka_key *key, const struct auth_request *q,
+		   struct auth_result *out)
+{
+	uint64_t sqn_ms;
+	int64_t dif;
+
+	if (q->resync.n != RAND_N + AUTS_N)
+		return;
+	if (aka_resync(means->aka, key, q->resync.p, q->resync.p + RAND_N, &sqn_ms))
+		return;
+	out->resynced = true;
+	dif = sqn_dif(means->sqn, means->wall_ms, out->reg.dif, sqn_ms);
+	out->store = dif != out->reg.dif;
+	out->reg.dif = dif;
+}
+
+/* One vector of a batch: a RAND of its own, its SEQ, the batch's IND. */
+static enum err vector(const struct auth_means *means, const struct aka_key *key, uint64_t sqn,
+		       struct aka_vector *out)
+{
+	uint8_t rand[RAND_N];
+	enum err err = random_bytes(rand, sizeof rand);
+
+	return err ? err : aka_vector(means->aka, key, rand, sqn, out);
+}
+
+static enum err eps_vectors(const struct home_self *self, const struct auth_means *means,
+			    const struct aka_key *key, const struct auth_request *q, struct auth_result *out)
+{
+	uint64_t ind = (uint64_t)self->node_id * 8 + DOMAIN_MME;
+	struct aka_key k = *key;
+	uint64_t seq = 0;
+	enum err err = ERR_OK;
+
+	if (out->eps_n > 0)
+		err = sqn_issue(means->sqn, q->imsi, means->wall_ms, out->reg.dif, out->eps_n, &seq);
+	k.amf[0] |= SEPARATION;
+	for (uint32_t i = 0; i < out->eps_n && !err; i++) {
+		err = vector(means, &k, (seq + i) << 5 | ind, &out->eps[i].v);
+		if (!err)
+			err = aka_kasme(means->aka, &out->eps[i].v, q->plmn_octets, out->eps[i].kasme);
+	}
+	secret_wipe(&k, sizeof k);
+	return err;
+}
+
+static enum err utran_vectors(const struct home_self *self, const struct auth_means *means,
+			      const struct aka_key *key, const struct auth_request *q, struct auth_result *out)
+{
+	uint64_t ind = (uint64_t)self->node_id * 8 + DOMAIN_SGSN;
+	struct aka_key k = *key;
+	uint64_t seq = 0;
+	enum err err = ERR_OK;
+
+	if (out->utran_n > 0)
+		err = sqn_issue(means->sqn, q->imsi, means->wall_ms, out->reg.dif, out->utran_n, &seq);
+	k.amf[0] &= (uint8_t)~SEPARATION;
+	for (uint32_t i = 0; i < out->utran_n && !err; i++)
+		err = vector(means, &k, (seq + i) << 5 | ind, &out->utran[i]);
+	secret_wipe(&k, sizeof k);
+	return err;
+}
+
+void authenticate(const struct home_self *self, const struct auth_means *means, const struct home_rows *rows,
+		  const struct aka_key *key, const struct auth_request *q, struct auth_result *out)
+{
+	enum err err;
+
+	memset(out, 0, sizeof *out);
+	out->reg = *rows->reg;
+	out->result = subscriber_check(rows, q->plmn, self->own_plmn, means->wall_ms);
+	if (out->result)
+		return;
+	out->result = choose(self, rows->profile, q, out);
+	if (out->result)
+		return;
+	if (!key || rows->sub->alg != ALG_MILENAGE) {
+		out->result = RESULT_NO_VECTORS;
+		return;
+	}
+	resync(means, key, q, out);
+	err = eps_vectors(self, means, key, q, out);
+	if (!err)
+		err = utran_vectors(self, means, key, q, out);
+	if (err)
+		out->result = RESULT_NO_VECTORS;
+}

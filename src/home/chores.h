@@ -1,0 +1,24 @@
+/* What may block: renewing the SQN reservation, and taking spooled keys into the vault. A thread of its own, begun
+ * once the loop runs, so that it lives inside the sandbox too. */
+#pragma once
+#include "crypto/sqn.h"
+#include "records/vault.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct chores {
+	struct sqn *sqn;          /* borrowed */
+	struct vault *vault;      /* borrowed */
+	int spool_fd;             /* the spool's directory */
+	uint8_t pub[SEALBOX_PUBLIC];
+	struct secret32 priv;
+	pthread_t thread;
+	bool running;
+	atomic_bool stop;
+	atomic_bool reset_wanted; /* somebody put a file "reset" into the spool */
+};
+
+/* Begin; false: no thread could be made, and chores_step is to be called every 100 ms instead. */
+bool chores_start(struct chores *c);
+void chores_stop(struct chores *c);
+void chores_step(struct chores *c, uint64_t wall_ms);

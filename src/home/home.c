@@ -1,0 +1,455 @@
+/* The home role: opens the stores, and ties loop, node and procedures together. */
+#include "home/chores.h"
+#include "home/worker.h"
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "records/spool.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_MS    100
+#define ARENA_SIZE ((size_t)1 << 20)
+#define OUT_SIZE   ((size_t)1 << 16)
+#define PEER_MAX   64
+#define STOP_MS    1500
+
+struct home {
+	struct home_worker w;
+	struct serving *serving;
+	struct reg *reg;
+	struct vault *vault;
+	struct sqn *sqn;
+	int sqn_fd;
+	struct chores chores;
+	bool chores_begun;
+	pthread_t loop_thread;
+	atomic_bool looping, stopping, stopped;
+};
+
+/* --- loop to node --- */
+
+static struct dia_link link_of(struct conn *c)
+{
+	struct conn_info i = conn_info(c);
+
+	return (struct dia_link){
+		.conn = conn_id(c),
+		.outbound = i.outbound,
+		.secure = i.link == LINK_TLS,
+		.address = i.address,
+		.local = i.local,
+		.cert_names = i.cert_names,
+		.cert_name_n = i.cert_name_n,
+	};
+}
+
+static void on_up(void *ctx, struct conn *c)
+{
+	struct home_worker *w = ctx;
+	struct dia_link link = link_of(c);
+
+	dia_node_up(w->node, &link, NULL, loop_now(w->loop));
+}
+
+static void on_message(void *ctx, struct conn *c, struct view frame)
+{
+	struct home_worker *w = ctx;
+
+	dia_node_frame(w->node, conn_id(c), frame, &w->mem, loop_now(w->loop));
+}
+
+static void on_down(void *ctx, struct conn *c, const char *why)
+{
+	struct home_worker *w = ctx;
+
+	dia_node_down(w->node, conn_id(c), why, loop_now(w->loop));
+}
+
+static const struct conn_ops conn_ops = { dia_frame, on_up, on_message, on_down };
+
+/* --- node to loop --- */
+
+static void node_send(void *ctx, uint32_t conn, struct view bytes)
+{
+	struct home_worker *w = ctx;
+	struct conn *c = conn_find(w->loop, conn);
+
+	if (c)
+		conn_write(c, bytes);
+}
+
+static void node_close(void *ctx, uint32_t conn)
+{
+	struct home_worker *w = ctx;
+	struct conn *c = conn_find(w->loop, conn);
+
+	if (c)
+		conn_close(c);
+}
+
+/* Home waits to be called: the edge and our own nodes dial it. */
+static void node_dial(void *ctx, struct dia_peer *peer)
+{
+	struct home_worker *w = ctx;
+
+	dia_node_dial_failed(w->node, peer, "home does not dial", loop_now(w->loop));
+}
+
+static bool certified(const struct dia_link *link, struct view host)
+{
+	for (size_t i = 0; i < link->cert_name_n; i++) {
+		if (view_under(host, link->cert_names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Only nodes of our own realm speak to home: partners come by the edge. Over TLS the certificate must bear the
+ * name (RFC 6733 13.1). */
+static struct dia_admit node_admit(void *ctx, const struct dia_link *link, const struct msg *ce)
+{
+	struct home_worker *w = ctx;
+	struct view host = tab_get(ce, AVP_ORIGIN_HOST), realm = tab_get(ce, AVP_ORIGIN_REALM);
+	bool ours = view_eq_case(realm, w->me.realm) && view_under(host, w->me.realm);
+
+	if (!ours || (link->secure && !certified(link, host))) {
+		LOG(LOG_NOTE, "home.peer_refused", KV("host", host), KV("realm", realm),
+		    KV("address", link->address), KV_CLAUSE("R-5.6.1.h"));
+		return (struct dia_admit){ .result = 3010, .kind = DIA_PARTNER };
+	}
+	return (struct dia_admit){ .result = 2001, .kind = DIA_PARTNER, .plmn = w->self.own_plmn };
+}
+
+static void node_peer_up(void *ctx, struct dia_peer *peer)
+{
+	(void)ctx;
+	LOG(LOG_NOTE, "home.peer_up", KV("host", dia_peer_info(peer)->host));
+}
+
+static void node_peer_down(void *ctx, struct dia_peer *peer, const char *why)
+{
+	(void)ctx;
+	LOG(LOG_NOTE, "home.peer_down", KV("host", dia_peer_info(peer)->host), KV("why", why));
+}
+
+static void node_request(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
+			 struct view raw, enum err err)
+{
+	answer_request(ctx, from, m, h, raw, err);
+}
+
+static void node_answer(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
+			struct view raw, enum err err, struct dia_pending *p)
+{
+	(void)from;
+	(void)h;
+	(void)raw;
+	send_answered(ctx, m, err, p);
+}
+
+static void node_lost(void *ctx, struct dia_pending *p, const char *why)
+{
+	(void)why;
+	send_lost(ctx, p);
+}
+
+static const struct dia_actions actions = {
+	.send = node_send, .close = node_close, .dial = node_dial, .admit = node_admit,
+	.peer_up = node_peer_up, .peer_down = node_peer_down,
+	.request = node_request, .answer = node_answer, .lost = node_lost,
+};
+
+/* --- the loop's hooks --- */
+
+/* A new state of the records for this batch; without a whole one, no procedure runs. */
+static void renew(struct home_worker *w)
+{
+	enum err err = serving_renew(w->read, loop_now(w->loop));
+
+	vault_read_renew(w->vault);
+	w->fresh = err == ERR_OK || (err == ERR_AGAIN && serving_valid(w->read, loop_now(w->loop)));
+	if (err == ERR_CORRUPT) {
+		LOG(LOG_ERROR, "home.serving_copy_replaced", KV("then", "home must be started anew"));
+		loop_stop(w->loop);
+	}
+}
+
+static void batch_begin(void *ctx)
+{
+	struct home *h = ctx;
+
+	renew(&h->w);
+}
+
+static void batch_end(void *ctx)
+{
+	struct home *h = ctx;
+
+	arena_reset(&h->w.mem);
+	answer_load(&h->w);
+}
+
+static void on_durable(void *ctx, int fd)
+{
+	struct home *h = ctx;
+
+	(void)fd;
+	answer_durable(&h->w);
+}
+
+static void follow_feed(struct home_worker *w)
+{
+	struct feed_means means = { w, send_look, w->read, w->reg };
+	uint64_t last;
+
+	if (!w->fresh)
+		return;
+	if (w->feed.again_ms && loop_now(w->loop) >= w->feed.again_ms) {
+		w->feed.again_ms = 0;
+		feed_want_all(&w->feed);
+	}
+	/* A cursor that could not be put is put with the next change; it is only where a restart begins. */
+	if (feed_step(&w->feed, &means, FEED_PER_TICK) && reg_put_cursor(w->reg, w->feed.cursor, 0))
+		LOG(LOG_NOTE, "home.cursor_waits", KV("cursor", w->feed.cursor));
+	last = serving_last(w->read);
+	metric_set(M_HOME_FEED_LAG, 0, last > w->feed.cursor ? last - w->feed.cursor : 0);
+}
+
+static void stop_step(struct home *h)
+{
+	if (dia_node_stop(h->w.node, 0, loop_now(h->w.loop))) /* 0: REBOOTING */
+		atomic_store(&h->stopped, true);
+}
+
+static void tick(void *ctx)
+{
+	struct home *h = ctx;
+	struct home_worker *w = &h->w;
+
+	if (!h->chores_begun) {
+		h->chores_begun = true;
+		h->loop_thread = pthread_self();
+		atomic_store(&h->looping, true);
+		chores_start(&h->chores);
+	}
+	if (!h->chores.running)
+		chores_step(&h->chores, loop_wall(w->loop));
+	renew(w);
+	answer_durable(w);
+	dia_node_tick(w->node, loop_now(w->loop));
+	if (atomic_load(&h->stopping)) {
+		stop_step(h);
+		return;
+	}
+	follow_feed(w);
+	if (atomic_exchange(&h->chores.reset_wanted, false))
+		send_resets(w);
+	if (w->fresh)
+		send_due(w);
+	answer_load(w);
+}
+
+/* --- opening --- */
+
+static enum err says(char why[256], enum err err, const char *what, const char *where)
+{
+	snprintf(why, 256, "%.60s %.120s: %.60s", what, where, errno ? strerror(errno) : err_text(err));
+	return err;
+}
+
+static enum err open_vault(struct home *h, const struct home_conf *conf, char why[256])
+{
+	struct secret32 master;
+	char path[512];
+	enum err err = seal_master_load(conf->master_key, &master, why);
+
+	if (!err)
+		err = vault_open(&h->vault, conf->data_dir, &master, why);
+	if (!err) {
+		sealbox_pair(&master, h->chores.pub, &h->chores.priv);
+		err = spool_pub_put(conf->data_dir, h->chores.pub, why);
+	}
+	secret_wipe(&master, sizeof master);
+	if (err)
+		return err;
+	snprintf(path, sizeof path, "%s/" SPOOL_DIR, conf->data_dir);
+	errno = 0;
+	if (mkdir(path, 0770) == 0 || errno == EEXIST)
+		h->chores.spool_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (h->chores.spool_fd < 0)
+		return says(why, ERR_IO, "cannot open", path);
+	h->w.vault = vault_reader(h->vault);
+	return h->w.vault ? ERR_OK : says(why, ERR_FULL, "cannot read the vault of", conf->data_dir);
+}
+
+static enum err open_sqn(struct home *h, const struct home_conf *conf, char why[256])
+{
+	struct timespec now;
+	char path[512];
+	enum err err;
+
+	snprintf(path, sizeof path, "%s/sqn", conf->data_dir);
+	errno = 0;
+	h->sqn_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (h->sqn_fd < 0)
+		return says(why, ERR_IO, "cannot open the sequence numbers", path);
+	clock_gettime(CLOCK_REALTIME, &now);
+	errno = 0;
+	err = sqn_open(&h->sqn, h->sqn_fd, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+	return err ? says(why, err, "cannot use the sequence numbers", path) : ERR_OK;
+}
+
+static enum err open_stores(struct home *h, const struct home_conf *conf, char why[256])
+{
+	struct home_worker *w = &h->w;
+	enum err err = serving_open(&h->serving, conf->data_dir, why);
+
+	if (!err)
+		err = reg_open(&h->reg, conf->data_dir, why);
+	if (!err)
+		err = open_vault(h, conf, why);
+	if (!err)
+		err = open_sqn(h, conf, why);
+	if (err)
+		return err;
+	errno = 0;
+	w->read = serving_reader(h->serving);
+	w->reg = reg_worker(h->reg);
+	w->means = (struct auth_means){ .aka = aka_new(), .sqn = h->sqn };
+	if (!w->read || !w->reg || !w->means.aka)
+		return says(why, ERR_FULL, "cannot read the stores of", conf->data_dir);
+	w->book = serving_book(w->read);
+	feed_init(&w->feed, reg_cursor(w->reg));
+	h->chores.sqn = h->sqn;
+	h->chores.vault = h->vault;
+	return ERR_OK;
+}
+
+static enum err make_worker(struct home *h, const struct home_conf *conf, char why[256])
+{
+	struct home_worker *w = &h->w;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	w->self = (struct home_self){ conf->own_plmn, conf->node_id, conf->vector_max, conf->unknown_equipment_ok };
+	w->me = (struct dia_node_conf){
+		.host = conf->host, .realm = conf->realm, .product = VIEW("Merlon"), .vendor_id = VENDOR_3GPP,
+		.apps = { DIA_APP_S6A, DIA_APP_S13 }, .app_n = 2, .state_id = (uint32_t)now.tv_sec,
+		.watchdog_ms = conf->watchdog_ms, .peer_max = PEER_MAX, .pending_max = OUTBOX_MAX,
+		.pending_ms = 10000,
+	};
+	w->mem = (struct arena){ .base = malloc(ARENA_SIZE), .cap = ARENA_SIZE };
+	w->out = (struct wr){ .p = malloc(OUT_SIZE), .cap = OUT_SIZE };
+	w->waiting = waiting_new();
+	w->outbox = outbox_new();
+	w->node = dia_node_new(&w->me, &actions, w);
+	if (!w->mem.base || !w->out.p || !w->waiting || !w->outbox || !w->node) {
+		snprintf(why, 256, "home: out of memory");
+		return ERR_FULL;
+	}
+	dia_node_strict(w->node, DIA_END);
+	return ERR_OK;
+}
+
+static enum err join_loop(struct home *h, const struct home_conf *conf, char why[256])
+{
+	struct loop *l = h->w.loop;
+	enum err err = loop_watch(l, reg_done_fd(h->w.reg), on_durable, h);
+
+	if (err)
+		return says(why, err, "cannot watch the commits of", conf->data_dir);
+	for (size_t i = 0; i < conf->listen_n && !err; i++) {
+		const struct endpoint *e = &conf->listen[i];
+
+		if (e->link == LINK_TLS && !conf->tls) {
+			snprintf(why, 256, "home: a tls listener on port %u needs a certificate", e->port);
+			return ERR_CONFIG;
+		}
+		err = loop_listen(l, e, e->link == LINK_TLS ? conf->tls : NULL, false, &conn_ops, &h->w, why);
+	}
+	if (err)
+		return err;
+	loop_batch(l, batch_begin, batch_end, h);
+	loop_every(l, TICK_MS, tick, h);
+	return ERR_OK;
+}
+
+enum err home_start(struct home **out, struct loop *loop, const struct home_conf *conf, char why[256])
+{
+	struct home *h = calloc(1, sizeof *h);
+	enum err err;
+
+	if (!h) {
+		snprintf(why, 256, "home: out of memory");
+		return ERR_FULL;
+	}
+	h->sqn_fd = -1;
+	h->chores.spool_fd = -1;
+	h->w.loop = loop;
+	err = open_stores(h, conf, why);
+	if (!err)
+		err = make_worker(h, conf, why);
+	if (!err)
+		err = join_loop(h, conf, why);
+	if (err) {
+		home_free(h);
+		return err;
+	}
+	*out = h;
+	return ERR_OK;
+}
+
+/* On the loop's own thread the DPRs can only be queued; from another the answers are waited for. */
+void home_stop(struct home *h)
+{
+	const struct timespec nap = { .tv_nsec = 20000000 };
+
+	if (!atomic_load(&h->looping) || pthread_equal(h->loop_thread, pthread_self())) {
+		atomic_store(&h->stopping, true);
+		stop_step(h);
+		return;
+	}
+	atomic_store(&h->stopping, true);
+	for (int ms = 0; ms < STOP_MS && !atomic_load(&h->stopped); ms += 20)
+		nanosleep(&nap, NULL);
+}
+
+void home_free(struct home *h)
+{
+	struct home_worker *w = &h->w;
+
+	chores_stop(&h->chores);
+	if (w->node)
+		dia_node_free(w->node);
+	if (h->reg)
+		reg_close(h->reg);
+	if (w->read)
+		serving_read_free(w->read);
+	if (h->serving)
+		serving_close(h->serving);
+	vault_read_free(w->vault);
+	if (h->vault)
+		vault_close(h->vault);
+	if (h->sqn)
+		sqn_close(h->sqn);
+	if (h->sqn_fd >= 0)
+		close(h->sqn_fd);
+	if (h->chores.spool_fd >= 0)
+		close(h->chores.spool_fd);
+	if (w->means.aka)
+		aka_free(w->means.aka);
+	secret_wipe(&h->chores.priv, sizeof h->chores.priv);
+	if (w->outbox)
+		outbox_free(w->outbox);
+	if (w->waiting)
+		waiting_free(w->waiting);
+	free(w->mem.base);
+	free(w->out.p);
+	free(h);
+}

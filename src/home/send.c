@@ -1,0 +1,262 @@
+/* Requests of ours: what the outbox holds becomes CLR, DSR, IDR and RSR, paced, and their answers move the
+ * registrations on. */
+#include "home/worker.h"
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "home/told.h"
+#include "node/dia_adapt.h"
+
+enum sent_label { SENT_CLR, SENT_DSR, SENT_IDR, SENT_RSR };
+
+/* What is remembered with a request under way. */
+struct ticket {
+	uint32_t index, life;
+};
+_Static_assert(sizeof(struct ticket) <= DIA_USER, "a ticket must fit its request");
+
+/* The way to a node: itself if it is connected, else who stands between us and the world: a relay, or a node
+ * of our own realm (the edge). The least busy of those. */
+static struct dia_peer *way_to(struct home_worker *w, const struct reg_node *to)
+{
+	struct dia_peer *p = dia_node_peer_of_host(w->node, view_of(to->host)), *best = p;
+
+	if (best)
+		return best;
+	while ((p = dia_node_peer_next(w->node, p))) {
+		const struct dia_peer_info *i = dia_peer_info(p);
+
+		if (i->state != DIA_OPEN || !(i->relay || view_eq_case(i->realm, w->me.realm)))
+			continue;
+		if (!best || i->in_flight < dia_peer_info(best)->in_flight)
+			best = p;
+	}
+	return best;
+}
+
+bool send_look(void *worker, uint64_t imsi)
+{
+	struct home_worker *w = worker;
+	struct reg_row reg;
+	struct home_rows rows = worker_rows(w, imsi, &reg);
+
+	if (feed_plan(&rows, w->self.own_plmn, loop_wall(w->loop)).what == SYNC_NONE)
+		return true;
+	return outbox_sync(w->outbox, imsi, loop_now(w->loop));
+}
+
+/* Write what a plan asks of one node. */
+static enum sent_label write_sync(struct home_worker *w, const struct s6a_out *out, const struct home_rows *rows,
+				  const struct sync_plan *plan, uint8_t node)
+{
+	switch (plan->what) {
+	case SYNC_CANCEL:
+		s6a_clr_write(&w->out, out, CANCEL_WITHDRAWAL, node == REG_MME);
+		return SENT_CLR;
+	case SYNC_DELETE:
+		s6a_dsr_write(&w->out, out, &plan->deletion);
+		return SENT_DSR;
+	case SYNC_NONE:
+	case SYNC_INSERT:
+		break;
+	}
+	s6a_idr_write(&w->out, out, rows, node == REG_SGSN);
+	return SENT_IDR;
+}
+
+/* Hand the finished message over. */
+static void hand_over(struct home_worker *w, struct outbox_item *it, const struct reg_node *to,
+		      enum sent_label label)
+{
+	struct dia_pending p = { .app = DIA_APP_S6A };
+	struct ticket t = { it->index, it->life };
+	struct dia_peer *peer = way_to(w, to);
+
+	memcpy(p.user, &t, sizeof t);
+	if (!peer || w->out.err || dia_node_request(w->node, peer, &w->out, &p, loop_now(w->loop))) {
+		if (!outbox_retry(w->outbox, it, loop_now(w->loop)))
+			LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", it->imsi), KV("host", (const char *)to->host));
+		return;
+	}
+	metric_add(M_HOME_SENT, label, 1);
+	outbox_sent(w->outbox, it);
+}
+
+/* Two nodes may serve one subscriber: each is told in turn, and only then does the registration change. */
+static void send_sync(struct home_worker *w, struct outbox_item *it)
+{
+	struct reg_row reg;
+	struct home_rows rows = worker_rows(w, it->imsi, &reg);
+	struct sync_plan plan = feed_plan(&rows, w->self.own_plmn, loop_wall(w->loop));
+	uint32_t digest = rows.sub && rows.profile ? told_digest(rows.sub, rows.profile) : 0;
+	struct s6a_out out = { &w->me, NULL, it->imsi, ++w->session };
+	uint8_t left;
+
+	if (plan.what == SYNC_NONE) {
+		outbox_done(w->outbox, it);
+		return;
+	}
+	if (it->what != plan.what || it->digest != digest)
+		it->did = 0;
+	it->what = (uint8_t)plan.what;
+	it->digest = digest;
+	left = plan.nodes & (uint8_t)~it->did;
+	if (left == 0)
+		left = plan.nodes;
+	it->node = left & REG_MME ? REG_MME : REG_SGSN;
+	it->after = reg;
+	feed_done(&it->after, &rows, &plan, it->node);
+	out.to = it->node == REG_MME ? &reg.mme : &reg.sgsn;
+	hand_over(w, it, out.to, write_sync(w, &out, &rows, &plan, it->node));
+}
+
+static void send_item(struct home_worker *w, struct outbox_item *it)
+{
+	struct s6a_out out = { &w->me, &it->cancel.node, it->imsi, ++w->session };
+
+	w->out.n = 0;
+	w->out.err = ERR_OK;
+	switch ((enum outbox_kind)it->kind) {
+	case OUTBOX_FREE:
+		break;
+	case OUTBOX_SYNC:
+		send_sync(w, it);
+		break;
+	case OUTBOX_CANCEL:
+		s6a_clr_write(&w->out, &out, it->cancel.type, it->cancel.mme);
+		hand_over(w, it, out.to, SENT_CLR);
+		break;
+	case OUTBOX_RESET:
+		s6a_rsr_write(&w->out, &out);
+		hand_over(w, it, out.to, SENT_RSR);
+		break;
+	}
+}
+
+void send_due(struct home_worker *w)
+{
+	struct outbox_item *it;
+	uint32_t from = 0;
+
+	for (int i = 0; i < PACE_PER_TICK && (it = outbox_due(w->outbox, loop_now(w->loop), &from)); i++)
+		send_item(w, it);
+}
+
+/* The node has answered for good. Only the parts this exchange was about are taken over: anything else may
+ * have changed meanwhile, and a node that has moved away was told everything by its ULA. */
+static void settle_sync(struct home_worker *w, struct outbox_item *it, bool gone)
+{
+	struct reg_row reg;
+	struct home_rows rows = worker_rows(w, it->imsi, &reg);
+	const struct reg_node *then = it->node == REG_MME ? &it->after.mme : &it->after.sgsn;
+	const struct reg_node *now = it->node == REG_MME ? &reg.mme : &reg.sgsn;
+	uint8_t both = reg.flags & (REG_MME | REG_SGSN);
+
+	outbox_now(w->outbox, it, loop_now(w->loop));
+	if (!rows.sub && it->what != SYNC_CANCEL && !gone)
+		return;
+	if (!node_is(now, view_of(then->host)) || now->at_ms != then->at_ms)
+		return;
+	it->did |= it->node;
+	if (gone || it->what == SYNC_CANCEL) {
+		reg.flags &= (uint8_t)~it->node;
+	} else if (both & (uint8_t)~it->did) {
+		return; /* the other node is yet to be told */
+	} else {
+		reg.told = it->after.told;
+		reg.told_life = it->after.told_life;
+		reg.sub_version = it->after.sub_version;
+		reg.profile = it->after.profile;
+		reg.profile_version = it->after.profile_version;
+		memcpy(reg.spare, it->after.spare, sizeof reg.spare);
+	}
+	it->did = 0;
+	if (reg_put(w->reg, &reg, 0)) /* the node is told once more, then */
+		outbox_retry(w->outbox, it, loop_now(w->loop));
+}
+
+/* How an answer ends an exchange. A node that does not know the subscriber serves it no longer; one that does
+ * not know the command never will; the rest is worth another try. */
+static void settle(struct home_worker *w, struct outbox_item *it, const struct dia_outcome *o)
+{
+	bool gone = o->experimental == 5001;
+	bool again = o->busy || o->result == 3002 || o->result == 3003 || o->result == 5012;
+
+	if (!o->ok && !gone)
+		LOG(LOG_NOTE, "home.node_refused", kv_id("imsi", it->imsi), KV("result", (uint64_t)o->result),
+		    KV("experimental", (uint64_t)o->experimental), KV("again", (uint64_t)again));
+	if (again) {
+		if (!outbox_retry(w->outbox, it, loop_now(w->loop)))
+			LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", it->imsi));
+	} else if (it->kind == OUTBOX_SYNC) {
+		settle_sync(w, it, gone);
+	} else {
+		outbox_done(w->outbox, it);
+	}
+}
+
+static struct outbox_item *item_of(struct home_worker *w, const struct dia_pending *p)
+{
+	struct ticket t;
+
+	memcpy(&t, p->user, sizeof t);
+	return outbox_find(w->outbox, t.index, t.life);
+}
+
+void send_answered(struct home_worker *w, const struct msg *m, enum err err, const struct dia_pending *p)
+{
+	struct outbox_item *it = item_of(w, p);
+	struct dia_outcome o;
+
+	if (!it)
+		return;
+	if (err) {
+		outbox_retry(w->outbox, it, loop_now(w->loop));
+		return;
+	}
+	o = dia_outcome(m);
+	settle(w, it, &o);
+}
+
+void send_lost(struct home_worker *w, const struct dia_pending *p)
+{
+	struct outbox_item *it = item_of(w, p);
+
+	if (it && !outbox_retry(w->outbox, it, loop_now(w->loop)))
+		LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", it->imsi));
+}
+
+#define RESET_NODES 256
+
+/* Each node once: a bounded list of hosts seen. */
+static bool reset_node(struct home_worker *w, const struct reg_node *n, char seen[RESET_NODES][REG_HOST], size_t *seen_n)
+{
+	for (size_t i = 0; i < *seen_n; i++) {
+		if (strcmp(seen[i], n->host) == 0)
+			return false;
+	}
+	if (*seen_n == RESET_NODES || !outbox_reset(w->outbox, n, loop_now(w->loop)))
+		return false;
+	memcpy(seen[(*seen_n)++], n->host, REG_HOST);
+	return true;
+}
+
+size_t send_resets(struct home_worker *w)
+{
+	static char seen[RESET_NODES][REG_HOST]; /* one worker, and too large for a stack */
+	struct reg_row rows[32];
+	uint64_t after = 0;
+	size_t n, sent = 0, seen_n = 0;
+
+	while ((n = reg_scan(w->reg, after, rows, 32)) > 0) {
+		for (size_t i = 0; i < n; i++) {
+			after = rows[i].imsi;
+			if (rows[i].flags & REG_MME)
+				sent += reset_node(w, &rows[i].mme, seen, &seen_n);
+			if (rows[i].flags & REG_SGSN)
+				sent += reset_node(w, &rows[i].sgsn, seen, &seen_n);
+		}
+	}
+	LOG(LOG_NOTE, "home.reset", KV("nodes", (uint64_t)sent));
+	return sent;
+}

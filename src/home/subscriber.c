@@ -1,0 +1,66 @@
+/* May a subscription be served, where, and over which radio: asked by AIR, ULR and the change feed. */
+#include "home/procedure.h"
+
+const struct result_row result_rows[RESULT_N] = {
+#define RESULT(id, code, experimental, diagnostic, text) \
+	[RESULT_##id] = { (code), (diagnostic), (experimental), (text) },
+#include "home/result.tab"
+#undef RESULT
+};
+
+/* No list means anywhere. An entry of three digits is a country, a longer one a single network. */
+static bool may_roam(const struct profile_row *p, uint64_t plmn)
+{
+	if (p->country_n == 0)
+		return true;
+	for (size_t i = 0; i < p->country_n && i < COUNTRY_MAX; i++) {
+		uint64_t place = p->country[i];
+
+		if (place == plmn || (bcd_n(place) == 3 && bcd_begins(plmn, place)))
+			return true;
+	}
+	return false;
+}
+
+enum result subscriber_check(const struct home_rows *rows, uint64_t plmn, uint64_t own_plmn, uint64_t wall_ms)
+{
+	const struct sub_row *sub = rows->sub;
+
+	if (!sub)
+		return RESULT_USER_UNKNOWN;
+	if (sub->life != LIFE_ACTIVE && sub->life != LIFE_TEST_READY)
+		return RESULT_NO_EPS; /* not 5001, which locks the UICC for good */
+	if (!rows->profile)
+		return RESULT_NO_EPS;
+	if ((sub->flags & SUB_GREY) && wall_ms / 1000 < sub->grey_until && sub->prio != PRIO_CRITICAL)
+		return RESULT_BARRED;
+	if (plmn != 0 && plmn != own_plmn && !may_roam(rows->profile, plmn))
+		return RESULT_ROAMING;
+	return RESULT_OK;
+}
+
+uint16_t rats_of_type(uint32_t rat_type)
+{
+	switch (rat_type) {
+	case 1000: /* UTRAN */
+	case 1003: /* HSPA_EVOLUTION */
+		return RAT_UTRAN;
+	case 1001:
+		return RAT_GERAN;
+	case 1004:
+		return RAT_WB_EUTRAN | RAT_LTE_M;
+	case 1005:
+		return RAT_NB_IOT;
+	case 1006:
+		return RAT_NR;
+	case 1007:
+		return RAT_LTE_M;
+	default:
+		return 0;
+	}
+}
+
+bool node_is(const struct reg_node *n, struct view host)
+{
+	return host.n > 0 && view_eq_case(view_of(n->host), host);
+}

@@ -1,0 +1,248 @@
+#include "records/spool.h"
+
+#include "base/bcd.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC  "MERLONK1"
+#define BATCH  256
+#define HEX    (2 * SEALBOX_PUBLIC)
+
+static enum err says(char why[256], enum err err, const char *what, const char *path)
+{
+	snprintf(why, 256, "%.60s %.120s: %.60s", what, path, errno ? strerror(errno) : err_text(err));
+	return err;
+}
+
+static enum err write_all(int fd, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return ERR_IO;
+		p += done;
+		n -= (size_t)done;
+	}
+	return ERR_OK;
+}
+
+static enum err read_all(int fd, uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = read(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return ERR_IO;
+		if (done == 0)
+			return ERR_CORRUPT;
+		p += done;
+		n -= (size_t)done;
+	}
+	return ERR_OK;
+}
+
+/* Make `from` durable under the name `to`. */
+static enum err settle(int dir_fd, int fd, const char *from, const char *to)
+{
+	if (fsync(fd) || renameat(dir_fd, from, dir_fd, to) || fsync(dir_fd))
+		return ERR_IO;
+	return ERR_OK;
+}
+
+enum err spool_pub_put(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC], char why[256])
+{
+	int dir = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	char text[HEX + 2];
+	enum err err = ERR_IO;
+
+	for (size_t i = 0; i < SEALBOX_PUBLIC; i++)
+		snprintf(text + 2 * i, 3, "%02x", pub[i]);
+	text[HEX] = '\n';
+	errno = 0;
+	if (dir >= 0)
+		fd = openat(dir, SPOOL_PUB ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd >= 0)
+		err = write_all(fd, (const uint8_t *)text, HEX + 1);
+	if (!err)
+		err = settle(dir, fd, SPOOL_PUB ".new", SPOOL_PUB);
+	if (err)
+		says(why, err, "cannot write " SPOOL_PUB " in", data_dir);
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
+	return err;
+}
+
+static int hex(uint8_t c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+enum err spool_pub_get(const char *data_dir, uint8_t pub[SEALBOX_PUBLIC], char why[256])
+{
+	char path[512];
+	uint8_t text[HEX];
+	enum err err;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/" SPOOL_PUB, data_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return says(why, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "the vault's public key", path);
+	errno = 0;
+	err = read_all(fd, text, sizeof text);
+	close(fd);
+	for (size_t i = 0; !err && i < SEALBOX_PUBLIC; i++) {
+		int high = hex(text[2 * i]), low = hex(text[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			err = ERR_CORRUPT;
+		else
+			pub[i] = (uint8_t)(high << 4 | low);
+	}
+	return err ? says(why, err, "the vault's public key", path) : ERR_OK;
+}
+
+static enum err write_row(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *row)
+{
+	uint8_t plain[SPOOL_PLAIN], sealed[SPOOL_SEALED];
+	struct wr w = { .p = plain, .cap = sizeof plain };
+	enum err err;
+
+	wr_be(&w, row->imsi, 8);
+	wr_view(&w, (struct view){ row->key.k.b, 16 });
+	wr_view(&w, (struct view){ row->key.opc.b, 16 });
+	wr_view(&w, (struct view){ row->key.amf, 2 });
+	err = w.err ? w.err : sealbox_put(pub, (struct view){ plain, sizeof plain }, sealed);
+	secret_wipe(plain, sizeof plain);
+	return err ? err : write_all(fd, sealed, sizeof sealed);
+}
+
+static enum err write_rows(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *rows, size_t n)
+{
+	uint8_t head[SPOOL_HEAD];
+	struct wr w = { .p = head, .cap = sizeof head };
+	enum err err;
+
+	wr_view(&w, VIEW(MAGIC));
+	wr_be(&w, n, 4);
+	err = write_all(fd, head, sizeof head);
+	for (size_t i = 0; i < n && !err; i++)
+		err = write_row(fd, pub, &rows[i]);
+	return err;
+}
+
+/* The spool's directory, made when it is missing. */
+static int open_spool(const char *data_dir)
+{
+	char path[512];
+
+	snprintf(path, sizeof path, "%s/" SPOOL_DIR, data_dir);
+	if (mkdir(path, 0770) && errno != EEXIST)
+		return -1;
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+enum err spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *rows, size_t n,
+		     char why[256])
+{
+	int dir = open_spool(data_dir), fd = -1;
+	char part[64], name[64];
+	uint64_t number;
+	enum err err = n > 0 && n <= SPOOL_MAX ? random_bytes(&number, sizeof number) : ERR_LENGTH;
+
+	if (!err && dir < 0)
+		err = ERR_IO;
+	if (!err) {
+		snprintf(part, sizeof part, "%016llx.part", (unsigned long long)number);
+		snprintf(name, sizeof name, "%016llx" SPOOL_SUFFIX, (unsigned long long)number);
+		fd = openat(dir, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+		err = fd < 0 ? ERR_IO : write_rows(fd, pub, rows, n);
+	}
+	if (!err)
+		err = settle(dir, fd, part, name);
+	if (err) {
+		says(why, err, "cannot write keys to the spool of", data_dir);
+		if (fd >= 0)
+			unlinkat(dir, part, 0);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
+	return err;
+}
+
+static enum err open_row(const uint8_t *sealed, const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
+			 struct vault_row *row)
+{
+	uint8_t plain[SPOOL_PLAIN];
+	struct rd r = { .left = { plain, sizeof plain } };
+	enum err err = sealbox_get(pub, priv, (struct view){ sealed, SPOOL_SEALED }, plain);
+
+	if (err)
+		return err;
+	row->imsi = rd_be64(&r, 8);
+	memcpy(row->key.k.b, rd_take(&r, 16).p, 16);
+	memcpy(row->key.opc.b, rd_take(&r, 16).p, 16);
+	memcpy(row->key.amf, rd_take(&r, 2).p, 2);
+	secret_wipe(plain, sizeof plain);
+	return bcd_n(row->imsi) >= 6 ? ERR_OK : ERR_CORRUPT;
+}
+
+/* The number of rows of a file that is whole; 0 when it is not. */
+static size_t rows_of(int fd)
+{
+	uint8_t head[SPOOL_HEAD];
+	struct rd r = { .left = { head, sizeof head } };
+	struct stat st;
+	size_t n;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || read_all(fd, head, sizeof head))
+		return 0;
+	if (!view_eq(rd_take(&r, 8), VIEW(MAGIC)))
+		return 0;
+	n = rd_be(&r, 4);
+	return n <= SPOOL_MAX && (uint64_t)st.st_size == SPOOL_HEAD + (uint64_t)n * SPOOL_SEALED ? n : 0;
+}
+
+enum err spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
+		    enum err (*take)(void *ctx, const struct vault_row *rows, size_t n), void *ctx)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct vault_row *rows = calloc(BATCH, sizeof *rows);
+	uint8_t sealed[SPOOL_SEALED];
+	enum err err = fd < 0 ? ERR_IO : !rows ? ERR_FULL : ERR_OK;
+	size_t left = err ? 0 : rows_of(fd);
+
+	if (!err && left == 0)
+		err = ERR_CORRUPT;
+	while (!err && left > 0) {
+		size_t n = left < BATCH ? left : BATCH;
+
+		for (size_t i = 0; i < n && !err; i++) {
+			err = read_all(fd, sealed, sizeof sealed);
+			if (!err)
+				err = open_row(sealed, pub, priv, &rows[i]);
+		}
+		if (!err)
+			err = take(ctx, rows, n);
+		left -= n;
+	}
+	if (rows)
+		secret_wipe(rows, BATCH * sizeof *rows);
+	free(rows);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
