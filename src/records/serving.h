@@ -11,6 +11,9 @@ struct serving_writer;
  * BOOK_VERSION or damaged: the keeper then deletes the file and builds it anew). */
 enum err MUST_USE serving_create(struct serving_writer **w, const char *dir, char why[256]);
 void serving_finish(struct serving_writer *w);
+/* Delete a serving copy that is damaged or of another version (no writer may be open), and tell its
+ * readers: their serving_renew says ERR_CORRUPT, and their role must be started anew. ERR_IO. */
+enum err MUST_USE serving_remove(const char *dir);
 
 /* One batch: begin, puts and deletes, then commit, which publishes it. `feed` is the number of the last
  * change of the records that the batch contains. A change says what a reader of the feed must look at. */
@@ -21,6 +24,7 @@ struct change {
 	uint32_t kind;   /* enum change_kind */
 	uint32_t was;    /* CHANGE_SUB: life before; else 0 */
 };
+/* Drops a batch that was begun and not committed. May sleep up to 3 s, once, after a writer that died. */
 enum err MUST_USE serving_begin(struct serving_writer *w);
 enum err MUST_USE serving_put_sub(struct serving_writer *w, const struct sub_row *r);
 enum err MUST_USE serving_put_profile(struct serving_writer *w, const struct profile_row *r);
@@ -28,8 +32,12 @@ enum err MUST_USE serving_put_network(struct serving_writer *w, const struct net
 enum err MUST_USE serving_put_rule(struct serving_writer *w, const struct rule_row *r);
 enum err MUST_USE serving_put_equip(struct serving_writer *w, const struct equip_row *r);
 enum err MUST_USE serving_put_range(struct serving_writer *w, const struct range_row *r);
+/* OK also when there was none. */
 enum err MUST_USE serving_delete(struct serving_writer *w, enum change_kind kind, uint64_t id);
-enum err MUST_USE serving_change(struct serving_writer *w, const struct change *c); /* into the ring */
+/* Into the ring. A number beyond the next (a rebuild) empties the ring: readers compare everything.
+ * ERR_EXISTS: not above serving_feed. */
+enum err MUST_USE serving_change(struct serving_writer *w, const struct change *c);
+/* Fails with the first error of the batch, which is then as if never begun. */
 enum err MUST_USE serving_commit(struct serving_writer *w);
 /* The last change contained; 0 = empty. And slide the held transaction (call every second). */
 uint64_t serving_feed(const struct serving_writer *w);
@@ -46,10 +54,14 @@ struct serving_read *serving_reader(struct serving *s);
 void serving_read_free(struct serving_read *r);
 
 /* Begin a batch: the newest published state. Rows stay valid until the next call. ERR_AGAIN when no
- * whole state could be had (the old one stays until 2 s of age). */
+ * whole state could be had (the old one stays until 2 s of age); ERR_CORRUPT: serving_remove.
+ * `now_ms` is loop_now: monotonic. A process must not sleep 5 s inside a batch. */
 enum err MUST_USE serving_renew(struct serving_read *r, uint64_t now_ms);
 /* Was the state younger than 2 s the whole time? If not, what was read in this batch is to be redone. */
 bool serving_valid(const struct serving_read *r, uint64_t now_ms);
+
+/* Milliseconds since the writer's last tick: the age of the copy, for its alarm. */
+uint64_t serving_age_ms(const struct serving *s);
 
 /* The look-ups, for the judge and for home. Lives in `r`. */
 const struct book *serving_book(struct serving_read *r);
