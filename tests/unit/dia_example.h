@@ -42,21 +42,29 @@ static inline void example_put(struct wr *w, const struct rule *r, bool full)
 	const struct field *f = &dia_proto.fields[r->field];
 	size_t start = dia_open(w, r->field);
 
-	if (f->rules)
+	if (r->field == AVP_FAILED_AVP) /* to us it is bytes, but they are an AVP */
+		dia_put_u32(w, AVP_AUTH_SESSION_STATE, 1);
+	else if (f->rules)
 		example_rules(w, f->rules, full);
 	else
 		example_value(w, f, r->as ? r->as : f->kind);
 	dia_close(w, start);
 }
 
+/* A group is never empty, even if it must hold nothing. */
 static inline void example_rules(struct wr *w, const struct rule *r, bool full)
 {
+	size_t start = w->n;
+	const struct rule *first = r;
+
 	for (; r->field != NO_FIELD; r++) {
 		if (r->min > 0 || full)
 			example_put(w, r, full);
 		if (full && r->max > 1)
 			example_put(w, r, false);
 	}
+	if (w->n == start && first->field != NO_FIELD)
+		example_put(w, first, false);
 }
 
 static inline struct view dia_example(enum dia_msg id, struct example how, struct wr *w)
@@ -67,7 +75,8 @@ static inline struct view dia_example(enum dia_msg id, struct example how, struc
 
 	h.flags = s->direction == 1 ? DIA_FLAG_REQUEST : 0;
 	h.flags = (uint8_t)(h.flags | (s->space != DIA_APP_BASE ? DIA_FLAG_PROXIABLE : 0));
-	h.flags = id == DIA_ERROR ? DIA_FLAG_ERROR : h.flags;
+	if (id == DIA_ERROR)
+		h = (struct dia_header){ .flags = 0x60, .code = 318, .app = DIA_APP_S6A };
 	start = dia_begin(w, &h);
 	for (const struct rule *r = s->rules; r->field != NO_FIELD; r++) {
 		if (r->field == how.without || (r->min == 0 && !how.full && r->field != how.twice))
