@@ -75,10 +75,15 @@ void conn_fail(struct conn *c, const char *why)
 	l->dead = c;
 }
 
+void conn_count(enum conn_cut cut)
+{
+	metric_add(M_LOOP_CLOSED, cut, 1);
+}
+
 void conn_cut(struct conn *c, enum conn_cut cut, const char *why)
 {
 	if (c->state != CONN_DEAD)
-		metric_add(M_LOOP_CLOSED, cut, 1);
+		conn_count(cut);
 	conn_fail(c, why);
 }
 

@@ -37,27 +37,36 @@ static bool cut(struct view *v, char mark, struct view *before)
 	return true;
 }
 
-static bool take_address(struct view v, struct endpoint *e)
+static bool take_address(struct view v, char list[4][48], uint8_t *list_n)
 {
 	uint8_t raw[16];
-	char *to = e->address[e->address_n];
+	char *to = list[*list_n];
 
-	if (e->address_n == 4)
+	if (*list_n == 4)
 		return false;
 	if (v.n > 2 && v.p[0] == '[' && v.p[v.n - 1] == ']')
 		v = (struct view){ v.p + 1, v.n - 2 };
 	else if (memchr(v.p, ':', v.n))
 		return false;
-	if (!view_text(v, to, sizeof e->address[0]))
+	if (!view_text(v, to, sizeof list[0]))
 		return false;
-	e->address_n++;
+	++*list_n;
 	return inet_pton(strchr(to, ':') ? AF_INET6 : AF_INET, to, raw) == 1;
+}
+
+static bool take_list(struct view v, char list[4][48], uint8_t *list_n)
+{
+	struct view one;
+
+	while (cut(&v, ',', &one))
+		if (one.n == 0 || !take_address(one, list, list_n))
+			return false;
+	return v.n > 0 && take_address(v, list, list_n);
 }
 
 /* ":PORT" lies behind the last colon, which an IPv6 address in brackets cannot hide. */
 static bool take_addresses(struct view v, struct endpoint *e)
 {
-	struct view one;
 	size_t colon = v.n;
 
 	while (colon > 0 && v.p[colon - 1] != ':')
@@ -65,22 +74,34 @@ static bool take_addresses(struct view v, struct endpoint *e)
 	if (colon < 2 || !take_port((struct view){ v.p + colon, v.n - colon }, &e->port))
 		return false;
 	v.n = colon - 1;
-	while (cut(&v, ',', &one))
-		if (one.n == 0 || !take_address(one, e))
-			return false;
-	return v.n > 0 && take_address(v, e) && (e->link == LINK_SCTP || e->address_n == 1);
+	return take_list(v, e->address, &e->address_n) && (e->link == LINK_SCTP || e->address_n == 1);
 }
 
-/* "udp=9900" or "udp=9900/9899": our UDP port and the peer's (RFC 6951). */
+/* "udp=9900" or "udp=9900/9899": our UDP port and the peer's (RFC 6951); "from=ADDRESS,...". */
 static bool take_option(struct view v, struct endpoint *e)
 {
 	struct view name, own;
 
-	if (!cut(&v, '=', &name) || !view_eq(name, VIEW("udp")) || e->link != LINK_SCTP)
+	if (!cut(&v, '=', &name))
+		return false;
+	if (view_eq(name, VIEW("from")))
+		return e->from_n == 0 && take_list(v, e->from, &e->from_n) &&
+		       (e->link == LINK_SCTP || e->from_n == 1);
+	if (!view_eq(name, VIEW("udp")) || e->link != LINK_SCTP || e->udp)
 		return false;
 	if (!cut(&v, '/', &own))
 		own = v;
 	return take_port(own, &e->udp) && take_port(v, &e->udp_peer) && e->udp && e->udp_peer;
+}
+
+static bool take_options(struct view v, struct endpoint *e)
+{
+	struct view one;
+
+	while (cut(&v, '&', &one))
+		if (!take_option(one, e))
+			return false;
+	return take_option(v, e);
 }
 
 enum err endpoint_parse(struct view text, struct endpoint *e)
@@ -98,38 +119,83 @@ enum err endpoint_parse(struct view text, struct endpoint *e)
 	e->link = (uint8_t)i;
 	if (!cut(&text, '?', &addresses))
 		return take_addresses(text, e) ? ERR_OK : ERR_VALUE;
-	return take_addresses(addresses, e) && take_option(text, e) ? ERR_OK : ERR_VALUE;
+	return take_addresses(addresses, e) && take_options(text, e) ? ERR_OK : ERR_VALUE;
 }
 
+static size_t put_list(char *to, size_t cap, const char list[4][48], size_t list_n)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list_n; i++)
+		n += (size_t)snprintf(to + n, cap - n, strchr(list[i], ':') ? "%s[%s]" : "%s%s",
+				      i ? "," : "", list[i]);
+	return n;
+}
+
+/* Everything fits: 2 * 4 addresses of 50 and some words are less than ENDPOINT_TEXT. */
 void endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT])
 {
 	size_t n = (size_t)snprintf(text, ENDPOINT_TEXT, "%s:", link_names[e->link]);
 
-	for (size_t i = 0; i < e->address_n; i++)
-		n += (size_t)snprintf(text + n, ENDPOINT_TEXT - n,
-				      strchr(e->address[i], ':') ? "%s[%s]" : "%s%s", i ? "," : "",
-				      e->address[i]);
+	n += put_list(text + n, ENDPOINT_TEXT - n, e->address, e->address_n);
 	n += (size_t)snprintf(text + n, ENDPOINT_TEXT - n, ":%u", e->port);
 	if (e->udp)
-		snprintf(text + n, ENDPOINT_TEXT - n, "?udp=%u/%u", e->udp, e->udp_peer);
+		n += (size_t)snprintf(text + n, ENDPOINT_TEXT - n, "?udp=%u/%u", e->udp, e->udp_peer);
+	if (e->from_n > 0) {
+		n += (size_t)snprintf(text + n, ENDPOINT_TEXT - n, e->udp ? "&from=" : "?from=");
+		(void)put_list(text + n, ENDPOINT_TEXT - n, e->from, e->from_n);
+	}
 }
 
-socklen_t endpoint_sockaddr(const struct endpoint *e, size_t i, struct sockaddr_storage *to)
+static socklen_t sockaddr_of(const char *address, uint16_t port, struct sockaddr_storage *to)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(e->port) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(e->port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 
 	*to = (struct sockaddr_storage){ 0 };
-	if (strchr(e->address[i], ':')) {
-		if (inet_pton(AF_INET6, e->address[i], &v6.sin6_addr) != 1)
-			return 0;
+	if (inet_pton(AF_INET6, address, &v6.sin6_addr) == 1) {
 		memcpy(to, &v6, sizeof v6);
 		return sizeof v6;
 	}
-	if (inet_pton(AF_INET, e->address[i], &v4.sin_addr) != 1)
-		return 0;
-	memcpy(to, &v4, sizeof v4);
-	return sizeof v4;
+	if (inet_pton(AF_INET, address, &v4.sin_addr) == 1) {
+		memcpy(to, &v4, sizeof v4);
+		return sizeof v4;
+	}
+	return 0;
+}
+
+socklen_t endpoint_sockaddr(const struct endpoint *e, struct sockaddr_storage *to)
+{
+	return sockaddr_of(e->address[0], e->port, to);
+}
+
+socklen_t endpoint_from(const struct endpoint *e, struct sockaddr_storage *to)
+{
+	return e->from_n ? sockaddr_of(e->from[0], 0, to) : 0;
+}
+
+int endpoint_family(const struct endpoint *e)
+{
+	for (size_t i = 0; i < e->address_n; i++)
+		if (strchr(e->address[i], ':'))
+			return AF_INET6;
+	return AF_INET;
+}
+
+size_t sockaddrs_pack(const char address[][48], size_t n, uint16_t port, uint8_t *to)
+{
+	struct sockaddr_storage one;
+	size_t used = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t one_n = sockaddr_of(address[i], port, &one);
+
+		if (one_n == 0)
+			return 0;
+		memcpy(to + used, &one, one_n);
+		used += one_n;
+	}
+	return used;
 }
 
 const char *error_text(int error)
@@ -142,7 +208,7 @@ const char *error_text(int error)
 /* "tcp:127.0.0.1:3868: address already in use" */
 enum err loop_why(char why[256], const struct endpoint *e, const char *what, int error)
 {
-	char where[ENDPOINT_TEXT], line[512];
+	char where[ENDPOINT_TEXT], line[ENDPOINT_TEXT + 256];
 	int n;
 
 	endpoint_text(e, where);

@@ -17,6 +17,7 @@
 #define STOP_MS    2000
 #define DIAL_MAX   1024   /* outbound connections beside conn_max inbound ones */
 #define CERT_NAMES 16
+#define SCTP_PPID_DIAMETER 46 /* RFC 6733 §11.4; the peers of this issue speak nothing else */
 
 /* Anything that epoll can wake us for; first in what it belongs to. */
 struct source {
@@ -92,6 +93,7 @@ struct listener {
 	const struct transport *via;
 	int fd;
 	uint8_t link;
+	bool reuse;
 };
 
 struct watch {
@@ -143,6 +145,7 @@ void conn_start(struct conn *c);  /* begin to shake hands */
 void conn_ready(struct conn *c, uint32_t events);
 void conn_cut(struct conn *c, enum conn_cut cut, const char *why);
 void conn_fail(struct conn *c, const char *why);
+void conn_count(enum conn_cut cut);
 void conn_again(struct conn *c);
 void conn_again_all(struct loop *l);
 void conn_sweep(struct loop *l);
@@ -151,12 +154,18 @@ void conn_reap(struct loop *l);
 /* out.c */
 void conn_arm(struct conn *c, uint32_t events);
 void conn_dirty(struct conn *c);
+/* ERR_AGAIN, or ERR_IO with c->why set. */
+enum err conn_errno(struct conn *c, int error);
 bool buf_room(struct buf *b, size_t n, size_t max);
 void conn_flush_all(struct loop *l);
 void conn_names(struct conn *c, const struct sockaddr *peer, const struct sockaddr *own);
 
 /* endpoint.c */
-socklen_t endpoint_sockaddr(const struct endpoint *e, size_t i, struct sockaddr_storage *to);
+socklen_t endpoint_sockaddr(const struct endpoint *e, struct sockaddr_storage *to); /* the first */
+socklen_t endpoint_from(const struct endpoint *e, struct sockaddr_storage *to); /* 0: none */
+int endpoint_family(const struct endpoint *e);
+/* Behind one another, as bindx wants them; `to` has room for 4 of IPv6. Bytes used, 0: bad. */
+size_t sockaddrs_pack(const char address[][48], size_t n, uint16_t port, uint8_t *to);
 enum err loop_why(char why[256], const struct endpoint *e, const char *what, int error);
 const char *error_text(int error);
 

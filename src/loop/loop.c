@@ -1,8 +1,6 @@
 /* The wake-up: clock, events, frames in one batch, writes, the dead, timers. */
 #include "loop/inside.h"
 
-#include "base/metric.h"
-
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -152,7 +150,7 @@ static void accept_spare(struct loop *l, int listen_fd)
 	if (l->spare_fd >= 0)
 		close(l->spare_fd);
 	l->spare_fd = eventfd(0, EFD_CLOEXEC);
-	metric_add(M_LOOP_CLOSED, CUT_LIMIT, 1);
+	conn_count(CUT_LIMIT);
 }
 
 static bool accept_one(struct listener *s)
@@ -169,7 +167,7 @@ static bool accept_one(struct listener *s)
 	}
 	c = conn_new(s->loop, s->ops, s->ctx, true);
 	if (!c) {
-		metric_add(M_LOOP_CLOSED, CUT_LIMIT, 1);
+		conn_count(CUT_LIMIT);
 		close(fd);
 		return true;
 	}
@@ -216,7 +214,7 @@ enum err listen_fd(struct loop *l, int fd, const struct listener *like)
 int listen_tcp(const struct endpoint *e, bool reuse)
 {
 	struct sockaddr_storage at;
-	socklen_t n = endpoint_sockaddr(e, 0, &at);
+	socklen_t n = endpoint_sockaddr(e, &at);
 	int on = 1, fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -239,6 +237,7 @@ enum err loop_listen(struct loop *l, const struct endpoint *e, struct tls *tls, 
 		     const struct conn_ops *ops, void *ctx, char why[256])
 {
 	struct listener like = { .tls = tls, .ops = ops, .ctx = ctx, .link = e->link, .fd = -1,
+				 .reuse = reuse,
 				 .via = e->link == LINK_TLS ? &via_tls : &via_tcp };
 	int fd;
 

@@ -14,20 +14,23 @@ struct tls; /* loop/tls.h */
 enum link { LINK_TCP, LINK_TLS, LINK_SCTP };
 
 /* "tcp:127.0.0.1:3868", "tls:[::1]:5658", "sctp:10.0.0.1,10.0.1.1:3868" (multi-homed),
- * "sctp:10.0.0.1:3868?udp=9899" or "?udp=9900/9899" (in UDP: our port, the peer's). */
+ * "sctp:10.0.0.1:3868?udp=9899" or "?udp=9900/9899" (in UDP: our port, the peer's),
+ * "tcp:10.0.0.1:3868?from=10.0.0.9" (dialled from there); options are joined by "&". */
 struct endpoint {
 	uint8_t link; /* enum link */
 	uint8_t address_n;
 	uint16_t port;
 	char address[4][48];
 	uint16_t udp, udp_peer; /* SCTP in UDP (RFC 6951): our port and the peer's; 0 = plain SCTP */
+	uint8_t from_n;         /* where a connection is dialled from; 0 = the system chooses */
+	char from[4][48];
 };
 
 /* Parse the form above; ERR_VALUE if it is not of it. */
 enum err MUST_USE endpoint_parse(struct view text, struct endpoint *e);
 
 /* And back. */
-#define ENDPOINT_TEXT 256
+#define ENDPOINT_TEXT 512
 void endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT]);
 
 /* Who is at the other end. Views live as long as the connection. */

@@ -4,6 +4,7 @@
 #include "base/metric.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,14 @@ bool buf_room(struct buf *b, size_t n, size_t max)
 	b->p = p;
 	b->cap = cap;
 	return true;
+}
+
+enum err conn_errno(struct conn *c, int error)
+{
+	if (error == EAGAIN || error == EINTR || error == EINPROGRESS)
+		return ERR_AGAIN;
+	c->why = error_text(error);
+	return ERR_IO;
 }
 
 void conn_dirty(struct conn *c)

@@ -5,14 +5,6 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-static enum err fail(struct conn *c, int error)
-{
-	if (error == EAGAIN || error == EINTR)
-		return ERR_AGAIN;
-	c->why = error_text(error);
-	return ERR_IO;
-}
-
 enum err tcp_connected(struct conn *c)
 {
 	struct sockaddr_storage own = { 0 };
@@ -25,7 +17,7 @@ enum err tcp_connected(struct conn *c)
 	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &error_n))
 		error = errno;
 	if (error)
-		return fail(c, error);
+		return conn_errno(c, error);
 	if (getsockname(c->fd, (struct sockaddr *)&own, &n) == 0)
 		conn_names(c, NULL, (struct sockaddr *)&own);
 	return ERR_OK;
@@ -36,7 +28,7 @@ static enum err tcp_read(struct conn *c, uint8_t *p, size_t n, size_t *got)
 	ssize_t r = recv(c->fd, p, n, 0);
 
 	if (r < 0)
-		return fail(c, errno);
+		return conn_errno(c, errno);
 	*got = (size_t)r;
 	return ERR_OK;
 }
@@ -46,7 +38,7 @@ static enum err tcp_write(struct conn *c, struct view bytes, size_t *done)
 	ssize_t r = send(c->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
 
 	if (r < 0)
-		return fail(c, errno);
+		return conn_errno(c, errno);
 	*done = (size_t)r;
 	return ERR_OK;
 }
@@ -71,16 +63,21 @@ const struct transport via_tcp = {
 
 static enum err tcp_dial(struct conn *c, const struct endpoint *e)
 {
-	struct sockaddr_storage at;
-	socklen_t n = endpoint_sockaddr(e, 0, &at);
+	struct sockaddr_storage at, from;
+	socklen_t n = endpoint_sockaddr(e, &at), from_n = endpoint_from(e, &from);
 	int on = 1;
 
 	c->fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
-		return fail(c, errno);
+		return conn_errno(c, errno);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (from_n > 0) {
+		setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+		if (bind(c->fd, (struct sockaddr *)&from, from_n))
+			return conn_errno(c, errno);
+	}
 	if (connect(c->fd, (struct sockaddr *)&at, n) && errno != EINPROGRESS)
-		return fail(c, errno == EAGAIN ? EADDRNOTAVAIL : errno);
+		return conn_errno(c, errno == EAGAIN ? EADDRNOTAVAIL : errno);
 	return ERR_OK;
 }
 
@@ -103,7 +100,7 @@ struct conn *loop_connect(struct loop *l, const struct endpoint *e, struct tls *
 	c->tls = tls;
 	c->link = e->link;
 	c->user = user;
-	if (endpoint_sockaddr(e, 0, &to))
+	if (endpoint_sockaddr(e, &to))
 		conn_names(c, (struct sockaddr *)&to, NULL);
 	if (e->link == LINK_TLS && !tls)
 		conn_fail(c, "no certificate is configured");

@@ -65,7 +65,8 @@ static bool bad_file(const struct file *f, const char *otherwise)
 		text[0] = (char)tolower((unsigned char)text[0]);
 		return bad(f, text);
 	}
-	if (ERR_GET_LIB(e) == ERR_LIB_SSL && !ERR_COMMON_ERROR(e) && reason) /* "ee key too small" and its like */
+	/* "ee key too small" and its like */
+	if (ERR_GET_LIB(e) == ERR_LIB_SSL && !ERR_COMMON_ERROR(e) && reason)
 		return bad(f, reason);
 	return bad(f, otherwise);
 }

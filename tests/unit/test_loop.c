@@ -381,7 +381,7 @@ TEST(a_busy_port_is_one_clear_line)
 {
 	struct server s = { 0 };
 	struct loop *l = loop_new(&limits);
-	char why[256], want[300], text[ENDPOINT_TEXT];
+	char why[256], want[ENDPOINT_TEXT + 64], text[ENDPOINT_TEXT];
 
 	serve(&s, "127.0.0.1");
 	check_eq(loop_listen(l, &s.at, NULL, false, &ops, NULL, why), ERR_IO);

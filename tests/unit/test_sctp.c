@@ -1,0 +1,334 @@
+/* SCTP between two processes: by the kernel, by usrsctp over raw IP (as root, in a network of its own),
+ * and in UDP. What the machine cannot do is skipped, and says so. */
+#include "loop/child.h"
+#include "loop/inside.h"
+#include "loop/loop.h"
+#include "unit/test.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MESSAGES 500
+#define SIZE_MAX_SENT 20000
+
+static const struct loop_limits limits = { 8, 65536, 4 << 20, 3000 };
+
+struct seen {
+	struct loop *loop;
+	struct conn *conn;
+	size_t up_n, down_n, got_n, sent_n, wrong_n;
+	bool echo, done;
+	char address[48], why[64];
+};
+
+/* Sizes that need one chunk, many, or barely two. */
+static size_t size_of(size_t i)
+{
+	static const size_t sizes[] = { 20, 300, 1400, 1500, 4096, SIZE_MAX_SENT, 1 };
+
+	return sizes[i % (sizeof sizes / sizeof *sizes)];
+}
+
+static void send_some(struct seen *s)
+{
+	static uint8_t bytes[SIZE_MAX_SENT];
+
+	while (s->sent_n < MESSAGES && s->sent_n < s->got_n + 16) {
+		size_t n = size_of(s->sent_n);
+
+		memset(bytes, (int)(s->sent_n & 0xff), n);
+		check(conn_write(s->conn, (struct view){ bytes, n }));
+		s->sent_n++;
+	}
+}
+
+static size_t no_frame(struct view in)
+{
+	return in.n;
+}
+
+static void up(void *ctx, struct conn *c)
+{
+	struct seen *s = ctx;
+
+	s->up_n++;
+	s->conn = c;
+	check(conn_info(c).link == LINK_SCTP);
+	view_text(conn_info(c).address, s->address, sizeof s->address);
+	if (!s->echo)
+		send_some(s);
+}
+
+static void message(void *ctx, struct conn *c, struct view v)
+{
+	struct seen *s = ctx;
+
+	if (s->echo) {
+		check(conn_write(c, v));
+		return;
+	}
+	s->wrong_n += v.n != size_of(s->got_n) || v.p[0] != (s->got_n & 0xff) ||
+		      v.p[v.n - 1] != (s->got_n & 0xff);
+	s->got_n++;
+	if (s->got_n == MESSAGES)
+		conn_close(c);
+	else
+		send_some(s);
+}
+
+static void down(void *ctx, struct conn *c, const char *why)
+{
+	struct seen *s = ctx;
+
+	(void)c;
+	s->down_n++;
+	snprintf(s->why, sizeof s->why, "%s", why);
+	loop_stop(s->loop);
+}
+
+static const struct conn_ops ops = { no_frame, up, message, down };
+
+/* --- the two processes ---------------------------------------------------------------------- */
+
+struct pair {
+	const char *listen, *dial;
+};
+
+static int server(void *ctx, int control)
+{
+	const struct pair *p = ctx;
+	struct seen s = { .echo = true, .loop = loop_new(&limits) };
+	struct endpoint e;
+	char why[256];
+
+	if (endpoint_parse(view_of(p->listen), &e) || loop_listen(s.loop, &e, NULL, false, &ops, &s, why)) {
+		child_say(control, CHILD_FAILED, why, NULL, 0);
+		return 3;
+	}
+	child_say(control, CHILD_READY, NULL, NULL, 0);
+	loop_run(s.loop);
+	loop_free(s.loop);
+	printf("  server: %zu up, %zu down, peer %s, %s\n", s.up_n, s.down_n, s.address, s.why);
+	return s.up_n == 1 && s.down_n == 1 && strcmp(s.why, "closed by the peer") == 0 ? 0 : 1;
+}
+
+static int client(void *ctx, int control)
+{
+	const struct pair *p = ctx;
+	struct seen s = { .loop = loop_new(&limits) };
+	struct endpoint e;
+
+	(void)control;
+	check_eq(endpoint_parse(view_of(p->dial), &e), ERR_OK);
+	check(loop_connect(s.loop, &e, NULL, &ops, &s, NULL));
+	loop_run(s.loop);
+	loop_free(s.loop);
+	printf("  client: %zu of %d back, %zu wrong, %s\n", s.got_n, MESSAGES, s.wrong_n, s.why);
+	return s.got_n == MESSAGES && s.wrong_n == 0 && s.up_n == 1 && s.down_n == 1 ? 0 : 1;
+}
+
+static void talk(const struct pair *p)
+{
+	struct pair copy = *p;
+	struct child_message m;
+	struct child a, b;
+	char end[96];
+	int status;
+
+	check_eq(child_start(&a, "server", NULL, 0, server, &copy), ERR_OK);
+	check_eq(child_hear(a.control, &m, 5000), ERR_OK);
+	if (m.word != CHILD_READY)
+		printf("  %s\n", m.text);
+	fflush(stdout);
+	check_eq(m.word, CHILD_READY);
+	check_eq(child_start(&b, "client", NULL, 0, client, &copy), ERR_OK);
+	child_end(&b, 15000, &status, end);
+	check_eq(status, 0);
+	child_end(&a, 5000, &status, end);
+	check_eq(status, 0);
+}
+
+/* A network of our own: addresses are added to its loopback, and the host's is left alone. */
+static bool own_network(void)
+{
+	struct ifreq r = { 0 };
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	int fd;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNET))
+		return false;
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	for (uint32_t i = 0; i < 4; i++) {
+		snprintf(r.ifr_name, IFNAMSIZ, i ? "lo:%u" : "lo", i);
+		a.sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
+		memcpy(&r.ifr_addr, &a, sizeof a);
+		if (i > 0)
+			check(ioctl(fd, SIOCSIFADDR, &r) == 0);
+		check(ioctl(fd, SIOCGIFFLAGS, &r) == 0);
+		r.ifr_flags |= IFF_UP | IFF_RUNNING;
+		check(ioctl(fd, SIOCSIFFLAGS, &r) == 0);
+	}
+	close(fd);
+	return true;
+}
+
+TEST(messages_keep_their_bounds_over_the_kernels_sctp)
+{
+	static const struct pair p = { "sctp:127.0.0.1:38681", "sctp:127.0.0.1:38681" };
+
+	if (!sctp_kernel_has()) {
+		printf("  skipped: this kernel has no SCTP (socket: %s)\n", strerror(errno));
+		return;
+	}
+	talk(&p);
+}
+
+TEST(messages_keep_their_bounds_over_usrsctp_in_udp)
+{
+	static const struct pair p = { "sctp:127.0.0.1:38682?udp=49899/49900",
+				       "sctp:127.0.0.1:38682?udp=49900/49899" };
+
+	talk(&p);
+}
+
+static int in_own_network(void *ctx, int control)
+{
+	static const struct pair single = { "sctp:127.0.0.1:3868", "sctp:127.0.0.1:3868?from=127.0.0.2" };
+	static const struct pair multi = { "sctp:127.0.0.1,127.0.0.3:3869",
+					   "sctp:127.0.0.1,127.0.0.3:3869?from=127.0.0.2,127.0.0.4" };
+
+	(void)ctx;
+	(void)control;
+	if (!own_network())
+		return 77;
+	talk(&single);
+	talk(&multi);
+	return 0;
+}
+
+TEST(messages_keep_their_bounds_over_usrsctp_on_ip_also_multi_homed)
+{
+	struct child c;
+	char end[96];
+	int status;
+
+	if (sctp_kernel_has()) {
+		printf("  skipped: the kernel's SCTP is used here\n");
+		return;
+	}
+	check_eq(child_start(&c, "network", NULL, 0, in_own_network, NULL), ERR_OK);
+	child_end(&c, 40000, &status, end);
+	if (status == 77)
+		printf("  skipped: not root, or no network of our own\n");
+	else
+		check_eq(status, 0);
+}
+
+static int unprivileged(void *ctx, int control)
+{
+	struct loop *l = loop_new(&limits);
+	struct endpoint e;
+	char why[256];
+
+	(void)ctx;
+	if (geteuid() == 0 && setresuid(65533, 65533, 65533))
+		return 1;
+	if (endpoint_parse(VIEW("sctp:127.0.0.1:3868"), &e) ||
+	    loop_listen(l, &e, NULL, false, &ops, NULL, why) != ERR_IO)
+		return 2;
+	child_say(control, CHILD_FAILED, why, NULL, 0);
+	loop_free(l);
+	return 0;
+}
+
+TEST(without_the_right_to_sctp_one_line_says_what_is_needed)
+{
+	struct child_message m;
+	struct child c;
+	char end[96];
+	int status;
+
+	if (sctp_kernel_has()) {
+		printf("  skipped: the kernel's SCTP needs no right\n");
+		return;
+	}
+	check_eq(child_start(&c, "nobody", NULL, 0, unprivileged, NULL), ERR_OK);
+	check_eq(child_hear(c.control, &m, 5000), ERR_OK);
+	printf("  %s\n", m.text);
+	check(strcmp(m.text, "sctp:127.0.0.1:3868: SCTP needs the kernel's, or root, or ?udp=PORT: "
+			     "operation not permitted") == 0);
+	child_end(&c, 5000, &status, end);
+	check_eq(status, 0);
+}
+
+static int shared_port(void *ctx, int control)
+{
+	struct loop *a = loop_new(&limits), *b = loop_new(&limits);
+	struct endpoint e;
+	char why[256];
+
+	(void)ctx;
+	(void)control;
+	check_eq(endpoint_parse(VIEW("sctp:127.0.0.1:38684?udp=49901"), &e), ERR_OK);
+	check_eq(loop_listen(a, &e, NULL, true, &ops, NULL, why), ERR_OK);
+	check_eq(loop_listen(b, &e, NULL, true, &ops, NULL, why), ERR_OK);
+	check_eq(loop_listen(b, &e, NULL, false, &ops, NULL, why), ERR_IO);
+	check(strstr(why, "address already in use"));
+	e.udp = e.udp_peer = 49902;
+	check_eq(loop_listen(b, &e, NULL, false, &ops, NULL, why), ERR_IO);
+	check(strstr(why, "a process has one UDP port"));
+	loop_free(b);
+	loop_free(a);
+	return 0;
+}
+
+TEST(two_workers_may_listen_at_one_sctp_port)
+{
+	struct child c;
+	char end[96];
+	int status;
+
+	check_eq(child_start(&c, "shared", NULL, 0, shared_port, NULL), ERR_OK);
+	child_end(&c, 10000, &status, end);
+	check_eq(status, 0);
+}
+
+static int no_answer(void *ctx, int control)
+{
+	struct loop_limits quick = limits;
+	struct seen s = { 0 };
+	struct endpoint e;
+
+	(void)ctx;
+	(void)control;
+	quick.handshake_ms = 300;
+	s.loop = loop_new(&quick);
+	check_eq(endpoint_parse(VIEW("sctp:127.0.0.1:38685?udp=49903/49904"), &e), ERR_OK);
+	check(loop_connect(s.loop, &e, NULL, &ops, &s, NULL));
+	loop_run(s.loop);
+	loop_free(s.loop);
+	printf("  %s\n", s.why);
+	return s.down_n == 1 && s.up_n == 0 ? 0 : 1;
+}
+
+TEST(a_dial_that_nobody_answers_ends_in_time)
+{
+	struct child c;
+	char end[96];
+	int status;
+
+	check_eq(child_start(&c, "dial", NULL, 0, no_answer, NULL), ERR_OK);
+	child_end(&c, 5000, &status, end);
+	check_eq(status, 0);
+}
+
+TESTS(T(messages_keep_their_bounds_over_the_kernels_sctp),
+      T(messages_keep_their_bounds_over_usrsctp_in_udp),
+      T(messages_keep_their_bounds_over_usrsctp_on_ip_also_multi_homed),
+      T(without_the_right_to_sctp_one_line_says_what_is_needed),
+      T(two_workers_may_listen_at_one_sctp_port), T(a_dial_that_nobody_answers_ends_in_time))
