@@ -126,6 +126,8 @@ enum err keep_parse(struct keep *k, struct view frame)
 
 static void put_field(struct wr *w, unsigned int f, struct view v)
 {
+	if (v.n < rows[f].min || v.n > rows[f].max)
+		w->err = w->err ? w->err : ERR_LENGTH;
 	wr_be(w, rows[f].tag, 2);
 	wr_be(w, v.n, 4);
 	wr_view(w, v);
@@ -165,6 +167,6 @@ void keep_put_text(struct keep *k, enum keep_field f, struct view text)
 {
 	if (text.n == 0)
 		return;
-	k->text[f] = view_first(text, rows[f].max);
+	k->text[f] = text;
 	k->has |= (uint64_t)1 << f;
 }

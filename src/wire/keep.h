@@ -52,6 +52,7 @@ size_t keep_frame(struct view in);
 /* One whole frame. OK means: the request is known, what its row says MUST is there, nothing else than its row
  * allows, every length in range. A reply may hold any reply field. */
 enum err MUST_USE keep_parse(struct keep *k, struct view frame);
+/* ERR_LENGTH in w->err: a text does not fit its row. */
 void keep_emit(struct wr *w, const struct keep *k);
 
 static inline bool keep_has(const struct keep *k, enum keep_field f)

@@ -1,0 +1,270 @@
+/* Records as the serving copy holds them: judge/book.h rows. */
+#include "records/store_in.h"
+
+#include "base/log.h"
+
+static void text_to(struct view v, char *to, size_t cap)
+{
+	size_t n = v.n < cap ? v.n : cap - 1;
+
+	if (n > 0)
+		memcpy(to, v.p, n);
+}
+
+static uint32_t num(const struct row *r, enum column_of_all c)
+{
+	return (uint32_t)row_at(r, c)->num;
+}
+
+/* The numbers behind the names of the profile and the tenant; the last are kept, for imports. */
+static enum err names_to_ids(struct store *st, const struct row *sub)
+{
+	struct view profile = row_at(sub, COL_SUB_PROFILE)->text;
+	struct view tenant = row_at(sub, COL_SUB_TENANT)->text;
+	struct row r;
+	enum err err = ERR_OK;
+
+	if (!st->profile_name[0] || !view_eq(profile, view_of(st->profile_name))) {
+		st->profile_name[0] = 0;
+		err = store_find(st, OBJ_PROFILE, profile, &r);
+		if (!err && r.tampered)
+			err = ERR_CORRUPT;
+		if (err || !view_text(profile, st->profile_name, sizeof st->profile_name))
+			return ERR_CORRUPT;
+		st->profile_id = (uint32_t)r.id;
+		st->profile_prio = (uint8_t)num(&r, COL_PROFILE_PRIO);
+	}
+	if (!st->tenant_name[0] || !view_eq(tenant, view_of(st->tenant_name))) {
+		st->tenant_name[0] = 0;
+		err = store_find(st, OBJ_TENANT, tenant, &r);
+		if (err || !view_text(tenant, st->tenant_name, sizeof st->tenant_name))
+			return ERR_CORRUPT;
+		st->tenant_id = (uint32_t)r.id;
+	}
+	return ERR_OK;
+}
+
+static enum err pack_sub(struct store *st, const struct row *r, struct sub_row *to)
+{
+	enum err err = names_to_ids(st, r);
+	uint32_t prio = num(r, COL_SUB_PRIO), grey = num(r, COL_SUB_GREY_UNTIL);
+
+	if (err)
+		return err;
+	*to = (struct sub_row){
+		.imsi = bcd_of(row_key(r)), .msisdn = bcd_of(row_at(r, COL_SUB_MSISDN)->text),
+		.imei = bcd_of(row_at(r, COL_SUB_IMEI)->text),
+		.profile = st->profile_id, .tenant = st->tenant_id,
+		.partition = num(r, COL_SUB_PARTITION), .grey_until = grey, .version = r->version,
+		.life = (uint8_t)num(r, COL_SUB_LIFE), .alg = (uint8_t)num(r, COL_SUB_ALG),
+		.prio = (uint8_t)(prio == PRIO_N ? st->profile_prio : prio),
+		.flags = (uint8_t)((grey ? SUB_GREY : 0) |
+				   (num(r, COL_SUB_IS_TEST) ? SUB_TEST : 0)),
+	};
+	return ERR_OK;
+}
+
+static uint8_t pack_numbers(struct view list, uint64_t *to, uint8_t max)
+{
+	struct view w;
+	uint8_t n = 0;
+
+	while (n < max && (w = model_word(&list)).n > 0)
+		to[n++] = bcd_of(w);
+	return n;
+}
+
+static void pack_apns(const struct row *r, struct profile_row *to)
+{
+	for (unsigned int c = COL_PROFILE_APN1; c <= COL_PROFILE_APN4; c++) {
+		struct apn_row *apn = &to->apn[to->apn_n];
+		struct model_apn a;
+		struct say ignored;
+
+		if (row_at(r, c)->text.n == 0 || model_apn(row_at(r, c)->text, &a, &ignored))
+			continue;
+		text_to(a.name, apn->name, sizeof apn->name);
+		apn->context = ++to->apn_n;
+		apn->pdn_type = (uint8_t)a.pdn;
+		apn->qci = (uint8_t)a.qci;
+		apn->arp = (uint8_t)a.arp;
+		apn->ul_bps = a.ul;
+		apn->dl_bps = a.dl;
+	}
+}
+
+static enum err pack_profile(struct store *st, const struct row *r, struct profile_row *to)
+{
+	struct row tenant;
+
+	if (store_find(st, OBJ_TENANT, row_at(r, COL_PROFILE_TENANT)->text, &tenant))
+		return ERR_CORRUPT;
+	*to = (struct profile_row){
+		.id = (uint32_t)r->id, .version = r->version, .tenant = (uint32_t)tenant.id,
+		.prio = (uint8_t)num(r, COL_PROFILE_PRIO),
+		.binding = (uint8_t)num(r, COL_PROFILE_BIND),
+		.rats = (uint16_t)num(r, COL_PROFILE_RATS),
+		.services = (uint16_t)num(r, COL_PROFILE_SERVE),
+		.ul_bps = num(r, COL_PROFILE_UL), .dl_bps = num(r, COL_PROFILE_DL),
+		.tau_s = num(r, COL_PROFILE_TAU), .odb = num(r, COL_PROFILE_ODB),
+	};
+	text_to(row_key(r), to->name, sizeof to->name);
+	pack_numbers(row_at(r, COL_PROFILE_SMS)->text, to->sms_to, 4);
+	to->country_n = pack_numbers(row_at(r, COL_PROFILE_WHERE)->text, to->country, COUNTRY_MAX);
+	pack_apns(r, to);
+	return ERR_OK;
+}
+
+static enum err pack_network(struct store *st, const struct row *r, struct network_row *to)
+{
+	struct view nets = row_at(r, COL_NET_ADDRESS)->text, w;
+
+	(void)st;
+	*to = (struct network_row){
+		.plmn = bcd_of(row_key(r)), .trust = (uint8_t)num(r, COL_NET_TRUST),
+		.clear_ok = (uint8_t)num(r, COL_NET_CLEAR_OK),
+		.hide = (uint8_t)num(r, COL_NET_HIDE),
+		.compat_ula = (uint8_t)num(r, COL_NET_COMPAT_ULA),
+		.steer_weight = (uint16_t)num(r, COL_NET_WEIGHT),
+		.steer_attempts = (uint16_t)num(r, COL_NET_ATTEMPTS),
+		.rate = num(r, COL_NET_RATE), .unknown_rate = num(r, COL_NET_UNKNOWN),
+		.lat_cdeg = (int16_t)row_at(r, COL_NET_LAT)->num,
+		.lon_cdeg = (int16_t)row_at(r, COL_NET_LON)->num,
+		.apps = num(r, COL_NET_APPS), .version = r->version,
+	};
+	text_to(row_at(r, COL_NET_NAME)->text, to->name, sizeof to->name);
+	text_to(row_at(r, COL_NET_REALM)->text, to->realm, sizeof to->realm);
+	text_to(row_at(r, COL_NET_CERT)->text, to->cert_name, sizeof to->cert_name);
+	for (int i = 0; i < 4 && (w = model_word(&nets)).n > 0; i++)
+		text_to(w, to->address[i], sizeof to->address[i]);
+	return ERR_OK;
+}
+
+static enum err pack_rule(struct store *st, const struct row *r, struct rule_row *to)
+{
+	(void)st;
+	*to = (struct rule_row){
+		.id = (uint32_t)r->id, .check = (uint16_t)num(r, COL_RULE_CHECK),
+		.mode = (uint8_t)num(r, COL_RULE_MODE),
+		.imsi_from = bcd_of(row_at(r, COL_RULE_FROM)->text),
+		.imsi_to = bcd_of(row_at(r, COL_RULE_TO)->text),
+		.plmn = bcd_of(row_at(r, COL_RULE_PLMN)->text),
+	};
+	text_to(row_at(r, COL_RULE_HOST)->text, to->host, sizeof to->host);
+	return ERR_OK;
+}
+
+static enum err pack_equip(struct store *st, const struct row *r, struct equip_row *to)
+{
+	(void)st;
+	*to = (struct equip_row){ .imei = bcd_of(row_key(r)), .until = num(r, COL_EQ_EXPIRES),
+				  .colour = (uint8_t)num(r, COL_EQ_LIST) };
+	text_to(row_at(r, COL_EQ_REASON)->text, to->reason, sizeof to->reason);
+	return ERR_OK;
+}
+
+static enum err pack_range(struct store *st, const struct row *r, struct range_row *to)
+{
+	(void)st;
+	*to = (struct range_row){ .from = bcd_of(row_key(r)),
+				  .to = bcd_of(row_at(r, COL_RANGE_TO)->text),
+				  .partition = num(r, COL_RANGE_PART),
+				  .handset = (uint8_t)num(r, COL_RANGE_HANDSET) };
+	return ERR_OK;
+}
+
+static enum err pack(struct store *st, enum change_kind kind, const struct row *r, union packed *to)
+{
+	if (r->tampered) {
+		store_tampered(r);
+		return ERR_CORRUPT;
+	}
+	switch (kind) {
+	case CHANGE_SUB:
+		return pack_sub(st, r, &to->sub);
+	case CHANGE_PROFILE:
+		return pack_profile(st, r, &to->profile);
+	case CHANGE_NETWORK:
+		return pack_network(st, r, &to->network);
+	case CHANGE_RULE:
+		return pack_rule(st, r, &to->rule);
+	case CHANGE_EQUIP:
+		return pack_equip(st, r, &to->equip);
+	case CHANGE_RANGE:
+		return pack_range(st, r, &to->range);
+	}
+	return ERR_VALUE;
+}
+
+static const enum object objects[] = {
+	[CHANGE_SUB] = OBJ_SUBSCRIPTION, [CHANGE_PROFILE] = OBJ_PROFILE,
+	[CHANGE_NETWORK] = OBJ_NETWORK, [CHANGE_RULE] = OBJ_RULE,
+	[CHANGE_EQUIP] = OBJ_EQUIPMENT, [CHANGE_RANGE] = OBJ_RANGE,
+};
+
+enum err store_pack(struct store *st, enum change_kind kind, uint64_t id, union packed *to)
+{
+	char text[BCD_TEXT];
+	struct row r;
+	enum err err;
+
+	if (kind < CHANGE_SUB || kind > CHANGE_RANGE)
+		return ERR_VALUE;
+	if (kind == CHANGE_PROFILE || kind == CHANGE_RULE) {
+		err = store_find_id(st, objects[kind], (int64_t)id, &r);
+	} else {
+		bcd_text(id, text);
+		err = store_find(st, objects[kind], view_of(text), &r);
+	}
+	return err ? err : pack(st, kind, &r, to);
+}
+
+/* The subscriptions of one profile, by their numbers first: packing one asks the same statements. */
+static size_t pack_subs_of(struct store *st, uint32_t profile, int64_t *after, union packed *to, size_t max)
+{
+	int64_t ids[256];
+	size_t n = 0, made = 0;
+	struct row r;
+
+	if (store_find_id(st, OBJ_PROFILE, profile, &r)) {
+		*after = 0;
+		return 0;
+	}
+	sqlite3_bind_text(st->subs_of, 1, (const char *)row_key(&r).p, (int)row_key(&r).n,
+			  SQLITE_TRANSIENT);
+	sqlite3_bind_int64(st->subs_of, 2, *after);
+	sqlite3_bind_int64(st->subs_of, 3, max < 256 ? (int64_t)max : 256);
+	while (n < 256 && sqlite3_step(st->subs_of) == SQLITE_ROW)
+		ids[n++] = sqlite3_column_int64(st->subs_of, 0);
+	sqlite3_reset(st->subs_of);
+	for (size_t i = 0; i < n; i++) {
+		if (!store_find_id(st, OBJ_SUBSCRIPTION, ids[i], &r) &&
+		    !pack(st, CHANGE_SUB, &r, &to[made]))
+			made++;
+	}
+	*after = n > 0 ? ids[n - 1] : 0;
+	return made;
+}
+
+size_t store_pack_all(struct store *st, enum change_kind kind, uint32_t profile, int64_t *after,
+		      union packed *to, size_t max)
+{
+	sqlite3_stmt *q = st->row[objects[kind]][ST_AFTER];
+	size_t n = 0;
+	struct row r;
+	int rc;
+
+	if (profile)
+		return pack_subs_of(st, profile, after, to, max);
+	sqlite3_bind_int64(q, 1, *after);
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+		store_take_row(st, q, objects[kind], &r);
+		*after = r.id;
+		if (!pack(st, kind, &r, &to[n]) && ++n == max)
+			break;
+	}
+	sqlite3_reset(q);
+	if (rc != SQLITE_ROW)
+		*after = 0;
+	return n;
+}

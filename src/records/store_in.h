@@ -1,0 +1,71 @@
+/* What the files of the store share. */
+#pragma once
+#include "records/store.h"
+
+#include <sodium.h>
+#include <sqlite3.h>
+
+#define STORE_FORMAT 1
+#define MAC_BYTES    crypto_auth_hmacsha256_BYTES
+#define HASH_BYTES   crypto_hash_sha256_BYTES
+
+enum stmt_kind { ST_KEY, ST_ID, ST_INSERT, ST_UPDATE, ST_DELETE, ST_AFTER, ST_N };
+
+/* How many rows a table has, and their MACs folded into one: a deleted row, or an old one put back, shows. */
+struct seal {
+	uint64_t n, next_id;
+	uint8_t sum[MAC_BYTES];
+	bool dirty;
+};
+
+struct store {
+	sqlite3 *db;
+	char dir[3072];
+	uint8_t key[crypto_auth_hmacsha256_KEYBYTES];
+	sqlite3_stmt *row[OBJ_N][ST_N];
+	sqlite3_stmt *change, *journal, *subs_of;
+	struct seal seal[OBJ_N];
+	uint64_t feed, journal_seq;
+	uint8_t journal_head[HASH_BYTES];
+	bool open;          /* a transaction is */
+	char profile_name[NAME_MAX_BYTES]; /* the profile packed last: id and class */
+	uint32_t profile_id, tenant_id;
+	uint8_t profile_prio;
+	char tenant_name[NAME_MAX_BYTES];
+};
+
+/* store.c */
+enum err MUST_USE store_sql(struct store *st, const char *sql);
+sqlite3_stmt *store_prepare(struct store *st, const char *sql); /* NULL: logged */
+enum err MUST_USE store_load_state(struct store *st);
+void store_anchor(const struct store *st, uint8_t mac[MAC_BYTES], uint64_t seq,
+		  const uint8_t head[HASH_BYTES]);
+
+/* store_row.c: rows, MACs and seals */
+enum err MUST_USE store_find(struct store *st, enum object o, struct view key, struct row *r);
+enum err MUST_USE store_find_id(struct store *st, enum object o, int64_t id, struct row *r);
+enum err MUST_USE store_insert(struct store *st, struct row *r, struct say *s);
+enum err MUST_USE store_update(struct store *st, const struct row *old, struct row *r, struct say *s);
+enum err MUST_USE store_remove(struct store *st, const struct row *r, struct say *s);
+void store_take_row(struct store *st, sqlite3_stmt *q, enum object o, struct row *r);
+void store_tampered(const struct row *r);
+void store_seal_mac(const struct store *st, enum object o, uint8_t mac[MAC_BYTES]);
+enum err MUST_USE store_seals_write(struct store *st);
+
+/* store_rule.c: what a record may be, and when a second person is needed */
+enum err MUST_USE rule_judge(struct store *st, const struct row *old, const struct row *new,
+			     struct say *s);
+/* True when the step from old to new (either may be NULL) needs approval; the reason in `s`. */
+bool rule_four_eyes(struct store *st, const struct row *old, const struct row *new, uint64_t now_ms,
+		    struct say *s);
+unsigned int rule_prio(struct store *st, const struct row *sub);
+
+/* store_log.c: journal and change feed */
+struct entry {
+	struct view actor, action, object, key, detail;
+	uint64_t at_ms;
+};
+enum err MUST_USE store_journal_add(struct store *st, const struct entry *e);
+void store_journal_hash(const uint8_t before[HASH_BYTES], uint64_t seq, const struct entry *e,
+			uint8_t to[HASH_BYTES]);
+enum err MUST_USE store_change_add(struct store *st, const struct row *old, const struct row *new);

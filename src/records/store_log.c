@@ -1,0 +1,142 @@
+/* The journal (hash-chained) and the change feed: written in the transaction of what they tell of. */
+#include "records/store_in.h"
+
+#include <stdio.h>
+
+static void hash_view_of(crypto_hash_sha256_state *h, struct view v)
+{
+	uint8_t b[8];
+	struct wr w = { .p = b, .cap = sizeof b };
+
+	wr_be(&w, v.n, 8);
+	crypto_hash_sha256_update(h, b, sizeof b);
+	if (v.n > 0)
+		crypto_hash_sha256_update(h, v.p, v.n);
+}
+
+void store_journal_hash(const uint8_t before[HASH_BYTES], uint64_t seq, const struct entry *e,
+			uint8_t to[HASH_BYTES])
+{
+	uint8_t b[16];
+	struct wr w = { .p = b, .cap = sizeof b };
+	crypto_hash_sha256_state h;
+
+	crypto_hash_sha256_init(&h);
+	crypto_hash_sha256_update(&h, before, HASH_BYTES);
+	wr_be(&w, seq, 8);
+	wr_be(&w, e->at_ms, 8);
+	crypto_hash_sha256_update(&h, b, sizeof b);
+	hash_view_of(&h, e->actor);
+	hash_view_of(&h, e->action);
+	hash_view_of(&h, e->object);
+	hash_view_of(&h, e->key);
+	hash_view_of(&h, e->detail);
+	crypto_hash_sha256_final(&h, to);
+}
+
+static void bind(sqlite3_stmt *q, int at, struct view v)
+{
+	sqlite3_bind_text(q, at, v.n > 0 ? (const char *)v.p : "", (int)v.n, SQLITE_STATIC);
+}
+
+enum err store_journal_add(struct store *st, const struct entry *e)
+{
+	uint8_t head[HASH_BYTES];
+	int rc;
+
+	store_journal_hash(st->journal_head, st->journal_seq + 1, e, head);
+	sqlite3_bind_int64(st->journal, 1, (int64_t)st->journal_seq + 1);
+	sqlite3_bind_int64(st->journal, 2, (int64_t)e->at_ms);
+	bind(st->journal, 3, e->actor);
+	bind(st->journal, 4, e->action);
+	bind(st->journal, 5, e->object);
+	bind(st->journal, 6, e->key);
+	bind(st->journal, 7, e->detail);
+	sqlite3_bind_blob(st->journal, 8, head, HASH_BYTES, SQLITE_STATIC);
+	rc = sqlite3_step(st->journal);
+	sqlite3_reset(st->journal);
+	sqlite3_clear_bindings(st->journal);
+	if (rc != SQLITE_DONE)
+		return ERR_IO;
+	st->journal_seq++;
+	memcpy(st->journal_head, head, HASH_BYTES);
+	return ERR_OK;
+}
+
+/* What a reader of the serving copy knows a record by; 0: it is not in the serving copy. */
+static enum change_kind kind_of(enum object o)
+{
+	static const enum change_kind kinds[OBJ_N] = {
+		[OBJ_SUBSCRIPTION] = CHANGE_SUB, [OBJ_PROFILE] = CHANGE_PROFILE,
+		[OBJ_NETWORK] = CHANGE_NETWORK, [OBJ_RULE] = CHANGE_RULE,
+		[OBJ_EQUIPMENT] = CHANGE_EQUIP, [OBJ_RANGE] = CHANGE_RANGE,
+	};
+
+	return kinds[o];
+}
+
+enum err store_change_add(struct store *st, const struct row *old, const struct row *new)
+{
+	const struct row *r = new ? new : old;
+	enum change_kind kind = kind_of(r->object);
+	bool by_id = kind == CHANGE_PROFILE || kind == CHANGE_RULE, repack = false;
+	uint64_t id = by_id ? (uint64_t)r->id : bcd_of(row_key(r));
+	int rc;
+
+	if (!kind)
+		return ERR_OK;
+	if (kind == CHANGE_PROFILE) {
+		st->profile_name[0] = 0;
+		repack = old && new &&
+			 row_at(old, COL_PROFILE_PRIO)->num != row_at(new, COL_PROFILE_PRIO)->num;
+	}
+	sqlite3_bind_int64(st->change, 1, (int64_t)st->feed + 1);
+	sqlite3_bind_int64(st->change, 2, (int64_t)kind);
+	sqlite3_bind_int64(st->change, 3, (int64_t)id);
+	sqlite3_bind_int64(st->change, 4,
+			   kind == CHANGE_SUB && old ? row_at(old, COL_SUB_LIFE)->num : 0);
+	sqlite3_bind_int64(st->change, 5, repack);
+	rc = sqlite3_step(st->change);
+	sqlite3_reset(st->change);
+	if (rc != SQLITE_DONE)
+		return ERR_IO;
+	st->feed++;
+	return ERR_OK;
+}
+
+size_t store_changes(struct store *st, uint64_t after, struct store_change *out, size_t max, enum err *err)
+{
+	sqlite3_stmt *q = store_prepare(st, "SELECT seq, kind, id, was, repack FROM change "
+					    "WHERE seq > ? ORDER BY seq LIMIT ?");
+	size_t n = 0;
+	int rc = SQLITE_ERROR;
+
+	if (q) {
+		sqlite3_bind_int64(q, 1, (int64_t)after);
+		sqlite3_bind_int64(q, 2, (int64_t)max);
+		while ((rc = sqlite3_step(q)) == SQLITE_ROW && n < max) {
+			out[n++] = (struct store_change){
+				.change = { .seq = (uint64_t)sqlite3_column_int64(q, 0),
+					    .id = (uint64_t)sqlite3_column_int64(q, 2),
+					    .kind = (uint32_t)sqlite3_column_int64(q, 1),
+					    .was = (uint32_t)sqlite3_column_int64(q, 3) },
+				.repack = sqlite3_column_int(q, 4) != 0,
+			};
+		}
+	}
+	sqlite3_finalize(q);
+	*err = rc == SQLITE_DONE || rc == SQLITE_ROW ? ERR_OK : ERR_IO;
+	return n;
+}
+
+void store_prune(struct store *st, uint64_t keep)
+{
+	char sql[96];
+
+	if (st->feed <= keep)
+		return;
+	snprintf(sql, sizeof sql, "DELETE FROM change WHERE seq <= %llu",
+		 (unsigned long long)(st->feed - keep));
+	if (store_sql(st, sql))
+		return; /* logged; the next tick tries again */
+}

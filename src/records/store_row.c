@@ -1,0 +1,252 @@
+/* Rows in and out of SQLite, their MACs, and the seals of their tables. */
+#include "records/store_in.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+
+static void mac_be(crypto_auth_hmacsha256_state *h, uint64_t x)
+{
+	uint8_t b[8];
+	struct wr w = { .p = b, .cap = sizeof b };
+
+	wr_be(&w, x, 8);
+	crypto_auth_hmacsha256_update(h, b, sizeof b);
+}
+
+/* Over the table's name, id, version and every column in the order of model.tab, each with its length. */
+static void row_mac(const struct store *st, const struct row *r, uint8_t mac[MAC_BYTES])
+{
+	const struct column *c = &model_columns[model_objects[r->object].first];
+	struct view table = view_of(model_objects[r->object].table);
+	crypto_auth_hmacsha256_state h;
+
+	crypto_auth_hmacsha256_init(&h, st->key, sizeof st->key);
+	mac_be(&h, table.n);
+	crypto_auth_hmacsha256_update(&h, table.p, table.n);
+	mac_be(&h, (uint64_t)r->id);
+	mac_be(&h, r->version);
+	for (unsigned int i = 0; i < model_n(r->object); i++) {
+		const struct cell *cell = &r->cell[i];
+
+		mac_be(&h, model_is_num(c[i].kind) ? (uint64_t)cell->num : cell->text.n);
+		if (!model_is_num(c[i].kind) && cell->text.n > 0)
+			crypto_auth_hmacsha256_update(&h, cell->text.p, cell->text.n);
+	}
+	crypto_auth_hmacsha256_final(&h, mac);
+}
+
+void store_tampered(const struct row *r)
+{
+	LOG(LOG_ERROR, "records.tampered", KV("object", model_objects[r->object].name),
+	    KV("id", (uint64_t)r->id), KV_CLAUSE("R-3.1.c"));
+}
+
+/* One column as SQLite has it. What Merlon never wrote (another type, too long) becomes empty: the MAC tells. */
+static void take_cell(sqlite3_stmt *q, int at, const struct column *c, struct row *r, struct cell *cell)
+{
+	size_t n;
+
+	if (model_is_num(c->kind)) {
+		cell->num = sqlite3_column_int64(q, at);
+		return;
+	}
+	n = sqlite3_column_text(q, at) ? (size_t)sqlite3_column_bytes(q, at) : 0;
+	if (n == 0 || n > sizeof r->room - r->used)
+		return;
+	memcpy(r->room + r->used, sqlite3_column_text(q, at), n);
+	cell->text = (struct view){ (const uint8_t *)r->room + r->used, n };
+	r->used += n;
+}
+
+void store_take_row(struct store *st, sqlite3_stmt *q, enum object o, struct row *r)
+{
+	int n = (int)model_n(o);
+	uint8_t mac[MAC_BYTES];
+
+	memset(r, 0, offsetof(struct row, room));
+	r->object = o;
+	r->id = sqlite3_column_int64(q, 0);
+	r->version = (uint32_t)sqlite3_column_int64(q, 1);
+	r->given = UINT32_MAX;
+	for (int i = 0; i < n; i++)
+		take_cell(q, 2 + i, &model_columns[model_objects[o].first + (unsigned int)i], r,
+			  &r->cell[i]);
+	if (sqlite3_column_bytes(q, 2 + n) == MAC_BYTES)
+		memcpy(r->mac, sqlite3_column_blob(q, 2 + n), MAC_BYTES);
+	row_mac(st, r, mac);
+	r->tampered = sodium_memcmp(mac, r->mac, MAC_BYTES) != 0;
+}
+
+static enum err find(struct store *st, sqlite3_stmt *q, enum object o, struct row *r)
+{
+	int rc = sqlite3_step(q);
+
+	if (rc == SQLITE_ROW)
+		store_take_row(st, q, o, r);
+	sqlite3_reset(q);
+	return rc == SQLITE_ROW ? ERR_OK : rc == SQLITE_DONE ? ERR_NOT_FOUND : ERR_IO;
+}
+
+enum err store_find(struct store *st, enum object o, struct view key, struct row *r)
+{
+	sqlite3_stmt *q = st->row[o][ST_KEY];
+
+	sqlite3_bind_text(q, 1, (const char *)key.p, (int)key.n, SQLITE_TRANSIENT);
+	return find(st, q, o, r);
+}
+
+enum err store_find_id(struct store *st, enum object o, int64_t id, struct row *r)
+{
+	sqlite3_bind_int64(st->row[o][ST_ID], 1, id);
+	return find(st, st->row[o][ST_ID], o, r);
+}
+
+static void bind_row(sqlite3_stmt *q, const struct row *r)
+{
+	const struct column *c = &model_columns[model_objects[r->object].first];
+	int n = (int)model_n(r->object);
+
+	sqlite3_bind_int64(q, 1, r->id);
+	sqlite3_bind_int64(q, 2, r->version);
+	for (int i = 0; i < n; i++) {
+		const struct cell *cell = &r->cell[i];
+
+		if (model_is_num(c[i].kind))
+			sqlite3_bind_int64(q, 3 + i, cell->num);
+		else if (cell->text.n == 0)
+			sqlite3_bind_null(q, 3 + i);
+		else
+			sqlite3_bind_text(q, 3 + i, (const char *)cell->text.p, (int)cell->text.n,
+					  SQLITE_STATIC);
+	}
+	sqlite3_bind_blob(q, 3 + n, r->mac, MAC_BYTES, SQLITE_STATIC);
+}
+
+/* Turn what SQLite refuses into a person's words: its text ends with "table.column". */
+static enum err refused(struct store *st, int rc, const char *what, struct say *s)
+{
+	const char *text = sqlite3_errmsg(st->db), *dot = strrchr(text, '.');
+
+	switch (rc) {
+	case SQLITE_CONSTRAINT_UNIQUE:
+	case SQLITE_CONSTRAINT_PRIMARYKEY:
+		say(s, "%s: another %s has it already (R-3.1.a)", dot ? dot + 1 : "key", what);
+		return ERR_EXISTS;
+	case SQLITE_CONSTRAINT_FOREIGNKEY:
+		say(s, "%s: in use by other records, or names a record that is not there", what);
+		return ERR_REFUSED;
+	default:
+		say(s, "records: %.200s", text);
+		return ERR_IO;
+	}
+}
+
+static enum err run(struct store *st, sqlite3_stmt *q, enum object o, struct say *s)
+{
+	enum err err = ERR_OK;
+	int rc = sqlite3_step(q);
+
+	if (rc != SQLITE_DONE)
+		err = refused(st, sqlite3_extended_errcode(st->db), model_objects[o].name, s);
+	sqlite3_reset(q);
+	sqlite3_clear_bindings(q);
+	return err;
+}
+
+static void fold(struct seal *seal, const uint8_t mac[MAC_BYTES])
+{
+	for (size_t i = 0; i < MAC_BYTES; i++)
+		seal->sum[i] ^= mac[i];
+	seal->dirty = true;
+}
+
+enum err store_insert(struct store *st, struct row *r, struct say *s)
+{
+	struct seal *seal = &st->seal[r->object];
+	sqlite3_stmt *q = st->row[r->object][ST_INSERT];
+	enum err err;
+
+	r->id = (int64_t)seal->next_id;
+	r->version = 1;
+	row_mac(st, r, r->mac);
+	bind_row(q, r);
+	err = run(st, q, r->object, s);
+	if (err)
+		return err;
+	seal->next_id++;
+	seal->n++;
+	fold(seal, r->mac);
+	return ERR_OK;
+}
+
+enum err store_update(struct store *st, const struct row *old, struct row *r, struct say *s)
+{
+	sqlite3_stmt *q = st->row[r->object][ST_UPDATE];
+	enum err err;
+
+	r->id = old->id;
+	r->version = old->version + 1;
+	row_mac(st, r, r->mac);
+	bind_row(q, r);
+	sqlite3_bind_int64(q, 4 + (int)model_n(r->object), r->id);
+	err = run(st, q, r->object, s);
+	if (err)
+		return err;
+	fold(&st->seal[r->object], old->mac);
+	fold(&st->seal[r->object], r->mac);
+	return ERR_OK;
+}
+
+enum err store_remove(struct store *st, const struct row *r, struct say *s)
+{
+	sqlite3_stmt *q = st->row[r->object][ST_DELETE];
+	enum err err;
+
+	sqlite3_bind_int64(q, 1, r->id);
+	err = run(st, q, r->object, s);
+	if (err)
+		return err;
+	fold(&st->seal[r->object], r->mac);
+	st->seal[r->object].n--;
+	return ERR_OK;
+}
+
+void store_seal_mac(const struct store *st, enum object o, uint8_t mac[MAC_BYTES])
+{
+	const struct seal *seal = &st->seal[o];
+	uint8_t in[32 + 16 + MAC_BYTES] = { 0 };
+	struct wr w = { .p = in, .cap = sizeof in };
+
+	wr_view(&w, view_of(model_objects[o].table));
+	w.n = 32;
+	wr_be(&w, seal->n, 8);
+	wr_be(&w, seal->next_id, 8);
+	wr_view(&w, (struct view){ seal->sum, MAC_BYTES });
+	crypto_auth_hmacsha256(mac, in, sizeof in, st->key);
+}
+
+enum err store_seals_write(struct store *st)
+{
+	sqlite3_stmt *q = store_prepare(st, "INSERT OR REPLACE INTO seal VALUES (?, ?, ?, ?, ?)");
+	enum err err = q ? ERR_OK : ERR_IO;
+
+	for (enum object o = 0; o < OBJ_N && !err; o++) {
+		uint8_t mac[MAC_BYTES];
+
+		if (!st->seal[o].dirty)
+			continue;
+		store_seal_mac(st, o, mac);
+		sqlite3_bind_text(q, 1, model_objects[o].name, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(q, 2, (int64_t)st->seal[o].n);
+		sqlite3_bind_int64(q, 3, (int64_t)st->seal[o].next_id);
+		sqlite3_bind_blob(q, 4, st->seal[o].sum, MAC_BYTES, SQLITE_STATIC);
+		sqlite3_bind_blob(q, 5, mac, MAC_BYTES, SQLITE_STATIC);
+		if (sqlite3_step(q) != SQLITE_DONE)
+			err = ERR_IO;
+		sqlite3_reset(q);
+		st->seal[o].dirty = err != ERR_OK;
+	}
+	sqlite3_finalize(q);
+	return err;
+}

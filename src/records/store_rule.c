@@ -1,0 +1,308 @@
+/* What a record may be, which steps its life may take, and which of them need a second person. */
+#include "records/store_in.h"
+
+#include <stdio.h>
+
+#define SERVICE_SMS (SERVICE_SMS_MO | SERVICE_SMS_MT)
+
+/* inventory -> test-ready -> active <-> suspended -> retired (design.md, 'Data model') */
+static const struct { enum life from, to; } steps[] = {
+	{ LIFE_INVENTORY, LIFE_TEST_READY }, { LIFE_TEST_READY, LIFE_ACTIVE },
+	{ LIFE_ACTIVE, LIFE_SUSPENDED }, { LIFE_SUSPENDED, LIFE_ACTIVE },
+	{ LIFE_SUSPENDED, LIFE_RETIRED },
+};
+
+static const char *const life_names[] = {
+	"inventory", "test-ready", "active", "suspended", "retired",
+};
+
+static enum err life_step(int64_t from, int64_t to, struct say *s)
+{
+	if (from == to)
+		return ERR_OK;
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		if (steps[i].from == (enum life)from && steps[i].to == (enum life)to)
+			return ERR_OK;
+	}
+	say(s, "life: no step from %s to %s", life_names[from], life_names[to]);
+	return ERR_REFUSED;
+}
+
+static enum err subscription(struct store *st, const struct row *old, const struct row *new,
+			     struct say *s)
+{
+	struct row profile;
+	enum err err;
+
+	if (old) {
+		err = life_step(row_at(old, COL_SUB_LIFE)->num, row_at(new, COL_SUB_LIFE)->num, s);
+		if (err)
+			return err;
+	} else if (row_at(new, COL_SUB_LIFE)->num == LIFE_RETIRED) {
+		say(s, "life: a subscription does not begin retired");
+		return ERR_REFUSED;
+	}
+	err = store_find(st, OBJ_PROFILE, row_at(new, COL_SUB_PROFILE)->text, &profile);
+	if (err) {
+		say(s, "profile: there is none of that name");
+		return err == ERR_NOT_FOUND ? ERR_REFUSED : err;
+	}
+	if (!view_eq(row_at(&profile, COL_PROFILE_TENANT)->text, row_at(new, COL_SUB_TENANT)->text)) {
+		say(s, "profile: belongs to another tenant");
+		return ERR_REFUSED;
+	}
+	return ERR_OK;
+}
+
+/* One APN against the profile's class and services: voice has its own (ims, QCI 1 and 5), mission-critical
+ * QCIs are for critical services (R-5.1.b, R-5.1.c). */
+static enum err apn_fits(const struct row *new, struct view text, struct say *s)
+{
+	bool critical = row_at(new, COL_PROFILE_PRIO)->num == PRIO_CRITICAL;
+	bool voice = row_at(new, COL_PROFILE_SERVE)->num & SERVICE_VOICE;
+	struct model_apn a;
+
+	if (model_apn(text, &a, s))
+		return ERR_VALUE;
+	if (a.qci >= 65 && a.qci <= 70 && !critical) {
+		say(s, "apn: QCI %u is for critical profiles only (R-5.1.b)", a.qci);
+		return ERR_REFUSED;
+	}
+	if (!voice && (a.qci == 1 || a.qci == 5 || view_eq_case(a.name, VIEW("ims")))) {
+		say(s, "apn: the profile has no voice, so no ims and no QCI 1 or 5 (R-5.1.c)");
+		return ERR_REFUSED;
+	}
+	return ERR_OK;
+}
+
+static bool has_apn(const struct row *profile, struct view name)
+{
+	struct model_apn a;
+	struct say ignored;
+
+	for (unsigned int c = COL_PROFILE_APN1; c <= COL_PROFILE_APN4; c++) {
+		struct view text = row_at(profile, c)->text;
+
+		if (text.n > 0 && !model_apn(text, &a, &ignored) && view_eq_case(a.name, name))
+			return true;
+	}
+	return false;
+}
+
+/* A back-off on an APN silences all its users, so a critical profile shares its APNs with none of another class
+ * (design.md, 'Storm control'). */
+static enum err apn_alone(struct store *st, const struct row *new, struct say *s)
+{
+	bool critical = row_at(new, COL_PROFILE_PRIO)->num == PRIO_CRITICAL;
+	sqlite3_stmt *q = st->row[OBJ_PROFILE][ST_AFTER];
+	enum err err = ERR_OK;
+	struct model_apn a;
+	struct row other;
+
+	sqlite3_bind_int64(q, 1, 0);
+	while (!err && sqlite3_step(q) == SQLITE_ROW) {
+		store_take_row(st, q, OBJ_PROFILE, &other);
+		if (view_eq(row_key(&other), row_key(new)) ||
+		    (row_at(&other, COL_PROFILE_PRIO)->num == PRIO_CRITICAL) == critical)
+			continue;
+		for (unsigned int c = COL_PROFILE_APN1; c <= COL_PROFILE_APN4 && !err; c++) {
+			struct view text = row_at(new, c)->text;
+
+			if (text.n == 0 || model_apn(text, &a, s) || !has_apn(&other, a.name))
+				continue;
+			say(s, "apn: %.*s is used by profile %.*s; critical and other profiles share "
+			       "no APN", (int)a.name.n, (const char *)a.name.p,
+			    (int)row_key(&other).n, (const char *)row_key(&other).p);
+			err = ERR_REFUSED;
+		}
+	}
+	sqlite3_reset(q);
+	return err;
+}
+
+static enum err profile(struct store *st, const struct row *new, struct say *s)
+{
+	int64_t services = row_at(new, COL_PROFILE_SERVE)->num;
+	enum err err = ERR_OK;
+
+	if (!(services & SERVICE_SMS) && row_at(new, COL_PROFILE_SMS)->text.n > 0) {
+		say(s, "sms_to: the profile is data-only and has no SMS (R-5.1.c)");
+		return ERR_REFUSED;
+	}
+	if (row_at(new, COL_PROFILE_PRIO)->num == PRIO_CRITICAL &&
+	    row_at(new, COL_PROFILE_BIND)->num != BINDING_ALERT) {
+		say(s, "binding: a critical profile only alerts (R-5.1.g)");
+		return ERR_REFUSED;
+	}
+	for (unsigned int c = COL_PROFILE_APN1; c <= COL_PROFILE_APN4 && !err; c++) {
+		if (row_at(new, c)->text.n > 0)
+			err = apn_fits(new, row_at(new, c)->text, s);
+	}
+	return err ? err : apn_alone(st, new, s);
+}
+
+static enum err ordered(const struct row *new, enum column_of_all from, enum column_of_all to,
+			struct say *s)
+{
+	struct view a = row_at(new, from)->text, b = row_at(new, to)->text;
+
+	if (a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) <= 0))
+		return ERR_OK;
+	say(s, "%s, %s: not two numbers of one length in order", model_columns[from].name,
+	    model_columns[to].name);
+	return ERR_VALUE;
+}
+
+static enum err range(struct store *st, const struct row *old, const struct row *new, struct say *s)
+{
+	struct view from = row_at(new, COL_RANGE_FROM)->text, to = row_at(new, COL_RANGE_TO)->text;
+	enum err err = ordered(new, COL_RANGE_FROM, COL_RANGE_TO, s);
+	sqlite3_stmt *q;
+
+	if (err)
+		return err;
+	q = store_prepare(st, "SELECT 1 FROM imsi_range WHERE \"from\" <= ? AND \"to\" >= ? AND id <> ?");
+	if (!q)
+		return ERR_IO;
+	sqlite3_bind_text(q, 1, (const char *)to.p, (int)to.n, SQLITE_STATIC);
+	sqlite3_bind_text(q, 2, (const char *)from.p, (int)from.n, SQLITE_STATIC);
+	sqlite3_bind_int64(q, 3, old ? old->id : 0);
+	if (sqlite3_step(q) == SQLITE_ROW) {
+		say(s, "from, to: overlaps another range");
+		err = ERR_REFUSED;
+	}
+	sqlite3_finalize(q);
+	return err;
+}
+
+static enum err network(const struct row *new, struct say *s)
+{
+	if (!row_at(new, COL_NET_CLEAR_OK)->num || row_at(new, COL_NET_ADDRESS)->text.n > 0)
+		return ERR_OK;
+	say(s, "clear_ok: without TLS a network needs its addresses");
+	return ERR_REFUSED;
+}
+
+/* A subscription ends by its life cycle; only what is not, or no longer, in use is deleted. */
+static enum err removal(const struct row *old, struct say *s)
+{
+	int64_t life;
+
+	if (old->object != OBJ_SUBSCRIPTION || old->tampered)
+		return ERR_OK;
+	life = row_at(old, COL_SUB_LIFE)->num;
+	if (life != LIFE_ACTIVE && life != LIFE_SUSPENDED)
+		return ERR_OK;
+	say(s, "life: %s; retire it before it is deleted", life_names[life]);
+	return ERR_REFUSED;
+}
+
+enum err rule_judge(struct store *st, const struct row *old, const struct row *new, struct say *s)
+{
+	if (!new)
+		return removal(old, s);
+	switch (new->object) {
+	case OBJ_SUBSCRIPTION:
+		return subscription(st, old, new, s);
+	case OBJ_PROFILE:
+		return profile(st, new, s);
+	case OBJ_RULE:
+		return ordered(new, COL_RULE_FROM, COL_RULE_TO, s);
+	case OBJ_RANGE:
+		return range(st, old, new, s);
+	case OBJ_BATCH:
+		return ordered(new, COL_BATCH_FROM, COL_BATCH_TO, s);
+	case OBJ_NETWORK:
+		return network(new, s);
+	case OBJ_TENANT:
+	case OBJ_EQUIPMENT:
+	case OBJ_SUPPLIER:
+	case OBJ_N:
+		break;
+	}
+	return ERR_OK;
+}
+
+unsigned int rule_prio(struct store *st, const struct row *sub)
+{
+	int64_t own = row_at(sub, COL_SUB_PRIO)->num;
+	struct row profile_row;
+
+	if (own != PRIO_N)
+		return (unsigned int)own;
+	if (store_find(st, OBJ_PROFILE, row_at(sub, COL_SUB_PROFILE)->text, &profile_row))
+		return PRIO_LOW;
+	return (unsigned int)row_at(&profile_row, COL_PROFILE_PRIO)->num;
+}
+
+static const char *sub_step(struct store *st, const struct row *old, const struct row *new,
+			    uint64_t now_s)
+{
+	int64_t life;
+
+	if (rule_prio(st, old) != PRIO_CRITICAL)
+		return NULL;
+	if (!new)
+		return "deleting";
+	life = row_at(new, COL_SUB_LIFE)->num;
+	if (life != row_at(old, COL_SUB_LIFE)->num && life == LIFE_SUSPENDED)
+		return "suspending";
+	if (life != row_at(old, COL_SUB_LIFE)->num && life == LIFE_RETIRED)
+		return "retiring";
+	if (row_at(new, COL_SUB_GREY_UNTIL)->num > (int64_t)now_s &&
+	    row_at(new, COL_SUB_GREY_UNTIL)->num != row_at(old, COL_SUB_GREY_UNTIL)->num)
+		return "greylisting";
+	if (rule_prio(st, new) != PRIO_CRITICAL)
+		return "taking the class from";
+	return NULL;
+}
+
+static bool exists(struct store *st, const char *sql, struct view key)
+{
+	sqlite3_stmt *q = store_prepare(st, sql);
+	bool found;
+
+	if (q)
+		sqlite3_bind_text(q, 1, (const char *)key.p, (int)key.n, SQLITE_STATIC);
+	found = !q || sqlite3_step(q) != SQLITE_DONE; /* a failure asks for the second person */
+	sqlite3_finalize(q);
+	return found;
+}
+
+/* Is a critical subscription bound to this device, or to one of this type? */
+static bool critical_device(struct store *st, struct view imei)
+{
+	return exists(st, "SELECT 1 FROM subscription s JOIN profile p ON p.name = s.profile WHERE "
+			  "((s.imei >= ?1 AND s.imei < ?1 || ':') OR s.imei = substr(?1, 1, 8)) AND "
+			  "(s.priority = 0 OR (s.priority = 4 AND p.priority = 0)) LIMIT 1", imei);
+}
+
+static bool in_use(struct store *st, struct view profile_name)
+{
+	return exists(st, "SELECT 1 FROM subscription WHERE profile = ?1 LIMIT 1", profile_name);
+}
+
+bool rule_four_eyes(struct store *st, const struct row *old, const struct row *new, uint64_t now_ms,
+		    struct say *s)
+{
+	const struct row *r = new ? new : old;
+	const char *step = NULL, *clause = "R-5.1.f";
+	int64_t colour;
+
+	if (r->object == OBJ_SUBSCRIPTION && old) {
+		step = sub_step(st, old, new, now_ms / 1000);
+	} else if (r->object == OBJ_PROFILE && old) {
+		if (row_at(old, COL_PROFILE_PRIO)->num == PRIO_CRITICAL && in_use(st, row_key(old)))
+			step = "changing the profile of";
+	} else if (r->object == OBJ_EQUIPMENT && new) {
+		colour = row_at(new, COL_EQ_LIST)->num;
+		clause = "R-5.1.g";
+		if (colour != WHITE && (!old || row_at(old, COL_EQ_LIST)->num != colour) &&
+		    critical_device(st, row_key(new)))
+			step = colour == BLACK ? "blacklisting the device of" :
+			       "greylisting the device of";
+	}
+	if (step)
+		say(s, "%s a critical subscription (%s)", step, clause);
+	return step != NULL;
+}
