@@ -9,6 +9,9 @@ struct keeper_conf {
 	const char *data_dir;       /* records.db, serving.*, keeper.sock, keeper.key */
 	const char *socket_group;   /* who may use the socket; NULL = the owner only */
 	uint8_t own_plmn_n;
+	/* The user (portal) whose clients are believed who their person is (KEEP_ACTOR); NULL = nobody. All
+	 * others act in the name of their own user (SO_PEERCRED). */
+	const char *portal_user;
 };
 
 /* Open everything (records, serving copy, socket); one clear line in `why`. Rebuilds the serving copy when
@@ -18,3 +21,7 @@ enum err MUST_USE keeper_start(struct keeper **k, const struct keeper_conf *conf
 void keeper_run(struct keeper *k);
 void keeper_stop(struct keeper *k);
 void keeper_free(struct keeper *k);
+
+/* Load the demo network: tenants, profiles, networks, ranges (design.md, 'Fixed points'). What is there already
+ * stays as it is. Subscriptions and equipment come by `merlon import` from share/demo/. */
+enum err MUST_USE keeper_demo(struct keeper *k, char why[256]);

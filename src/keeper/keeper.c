@@ -1,0 +1,82 @@
+#include "keeper/keeper_in.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BATCH_CHANGES 10000
+#define PACKED        256
+
+static bool buffers(struct keeper *k)
+{
+	k->body = malloc(KEEP_BODY_MAX);
+	k->bad = malloc(KEEP_BODY_MAX);
+	k->frame = malloc(KEEP_FRAME_MAX);
+	k->packed = calloc(PACKED, sizeof *k->packed);
+	k->changes = calloc(BATCH_CHANGES, sizeof *k->changes);
+	return k->body && k->bad && k->frame && k->packed && k->changes;
+}
+
+static enum err start(struct keeper *k, const struct keeper_conf *conf, char why[256])
+{
+	enum err err;
+
+	if (!buffers(k) || !view_text(view_of(conf->data_dir), k->dir, sizeof k->dir) ||
+	    !view_text(view_of(conf->portal_user), k->portal_user, sizeof k->portal_user)) {
+		snprintf(why, 256, "keeper: out of memory, or a name too long");
+		return ERR_FULL;
+	}
+	err = store_open(&k->store, k->dir, why);
+	if (!err)
+		err = keeper_open_serving(k, why);
+	return err ? err : keeper_listen(k, conf->socket_group, why);
+}
+
+enum err keeper_start(struct keeper **out, const struct keeper_conf *conf, char why[256])
+{
+	struct keeper *k = calloc(1, sizeof *k);
+	enum err err;
+
+	*out = NULL;
+	why[0] = 0;
+	if (!k) {
+		snprintf(why, 256, "keeper: out of memory");
+		return ERR_FULL;
+	}
+	k->listen_fd = k->epoll_fd = k->stop_fd = -1;
+	for (int i = 0; i < CONN_MAX; i++)
+		k->conn[i].fd = -1;
+	err = start(k, conf, why);
+	if (err) {
+		keeper_free(k);
+		return err;
+	}
+	LOG(LOG_NOTE, "keeper.up", KV("feed", serving_feed(k->serving)));
+	*out = k;
+	return ERR_OK;
+}
+
+void keeper_free(struct keeper *k)
+{
+	if (!k)
+		return;
+	for (int i = 0; i < CONN_MAX; i++)
+		keeper_hang_up(&k->conn[i]);
+	if (k->listen_fd >= 0)
+		close(k->listen_fd);
+	if (k->epoll_fd >= 0)
+		close(k->epoll_fd);
+	if (k->stop_fd >= 0)
+		close(k->stop_fd);
+	if (k->serving)
+		serving_finish(k->serving);
+	store_close(k->store);
+	free(k->body);
+	free(k->bad);
+	free(k->frame);
+	free(k->packed);
+	free(k->changes);
+	free(k);
+}

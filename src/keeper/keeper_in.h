@@ -1,0 +1,41 @@
+/* What the files of the keeper share. */
+#pragma once
+#include "keeper/keeper.h"
+#include "records/store.h"
+#include "wire/keep.h"
+
+#define CONN_MAX  64
+#define USER_MAX  64
+
+struct keeper_conn {
+	int fd;            /* -1 = free */
+	char user[USER_MAX];
+	uint8_t *in, *out;
+	size_t in_n, in_cap, out_n, out_at, out_cap;
+};
+
+struct keeper {
+	struct store *store;
+	struct serving_writer *serving;
+	char dir[3072], portal_user[USER_MAX];
+	int listen_fd, epoll_fd, stop_fd;
+	struct keeper_conn conn[CONN_MAX];
+	uint8_t *body, *bad, *frame;  /* of the reply being made */
+	union packed *packed;
+	struct store_change *changes;
+	struct sweep sweep;
+	uint64_t malformed, tick_ms;
+	bool stop;
+};
+
+/* publish.c: bring the serving copy up to the records. Rebuilds it when it is behind the feed. */
+enum err MUST_USE keeper_publish(struct keeper *k, char why[256]);
+enum err MUST_USE keeper_open_serving(struct keeper *k, char why[256]);
+
+/* answer.c: one request, answered. Never fails: what is wrong stands in the reply. */
+void keeper_answer(struct keeper *k, const char *user, const struct keep *req, struct wr *out);
+uint64_t keeper_wall_ms(void);
+
+/* serve.c */
+enum err MUST_USE keeper_listen(struct keeper *k, const char *group, char why[256]);
+void keeper_hang_up(struct keeper_conn *c);

@@ -1,0 +1,167 @@
+/* From the records to the serving copy: follow the feed, or build anew. */
+#include "keeper/keeper_in.h"
+
+#include "base/log.h"
+#include "base/metric.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define BATCH 10000 /* changes a commit of the serving copy */
+#define PACK  256
+
+static enum err put(struct serving_writer *w, enum change_kind kind, const union packed *p)
+{
+	switch (kind) {
+	case CHANGE_SUB:
+		return serving_put_sub(w, &p->sub);
+	case CHANGE_PROFILE:
+		return serving_put_profile(w, &p->profile);
+	case CHANGE_NETWORK:
+		return serving_put_network(w, &p->network);
+	case CHANGE_RULE:
+		return serving_put_rule(w, &p->rule);
+	case CHANGE_EQUIP:
+		return serving_put_equip(w, &p->equip);
+	case CHANGE_RANGE:
+		return serving_put_range(w, &p->range);
+	}
+	return ERR_VALUE;
+}
+
+/* All rows of a kind, or the subscriptions of one profile. */
+static enum err put_all(struct keeper *k, enum change_kind kind, uint32_t profile)
+{
+	int64_t after = 0;
+	enum err err = ERR_OK;
+
+	do {
+		size_t n = store_pack_all(k->store, kind, profile, &after, k->packed, PACK);
+
+		for (size_t i = 0; i < n && !err; i++)
+			err = put(k->serving, kind, &k->packed[i]);
+	} while (after && !err);
+	return err;
+}
+
+/* One change: the record as it is now, or its absence. A record that does not carry Merlon's own MAC is not
+ * published: what was served before goes on being served (R-3.1.c). */
+static enum err one(struct keeper *k, const struct store_change *c)
+{
+	enum change_kind kind = (enum change_kind)c->change.kind;
+	enum err err = store_pack(k->store, kind, c->change.id, k->packed);
+
+	if (err == ERR_NOT_FOUND)
+		err = serving_delete(k->serving, kind, c->change.id);
+	else if (err == ERR_CORRUPT)
+		metric_add(M_RECORDS_TAMPERED, 0, 1);
+	else if (!err)
+		err = put(k->serving, kind, k->packed);
+	if (err == ERR_NOT_FOUND || err == ERR_CORRUPT)
+		err = ERR_OK;
+	if (!err && c->repack)
+		err = put_all(k, CHANGE_SUB, (uint32_t)c->change.id);
+	return err ? err : serving_change(k->serving, &c->change);
+}
+
+static enum err batch(struct keeper *k, uint64_t after)
+{
+	enum err err, committed;
+	size_t n = store_changes(k->store, after, k->changes, BATCH, &err);
+
+	if (err)
+		return err;
+	if (n == 0)
+		return ERR_CORRUPT; /* the feed says there is more */
+	err = serving_begin(k->serving);
+	if (err)
+		return err;
+	for (size_t i = 0; i < n && !err; i++)
+		err = one(k, &k->changes[i]);
+	committed = serving_commit(k->serving); /* after an error it commits nothing and says so */
+	return err ? err : committed;
+}
+
+/* Everything in one transaction: a reader sees the old copy, then the whole new one. */
+static enum err fill(struct keeper *k, uint64_t feed)
+{
+	struct change last = { .seq = feed, .kind = CHANGE_RANGE };
+	enum err err = serving_begin(k->serving), committed;
+
+	if (err)
+		return err;
+	for (enum change_kind kind = CHANGE_SUB; kind <= CHANGE_RANGE && !err; kind++)
+		err = put_all(k, kind, 0);
+	if (!err)
+		err = serving_change(k->serving, &last);
+	committed = serving_commit(k->serving);
+	return err ? err : committed;
+}
+
+static enum err build_anew(struct keeper *k, char why[256])
+{
+	static const char *const files[] = { "serving.mdb", "serving.mdb-lock" };
+	struct store_status st;
+	char path[4096];
+	enum err err;
+
+	if (k->serving)
+		serving_finish(k->serving);
+	k->serving = NULL;
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "%s/%s", k->dir, files[i]);
+		if (unlink(path) != 0 && errno != ENOENT) {
+			snprintf(why, 256, "%.180s: %s", path, strerror(errno));
+			return ERR_IO;
+		}
+	}
+	err = serving_create(&k->serving, k->dir, why);
+	if (err)
+		return err;
+	store_status(k->store, &st);
+	LOG(LOG_NOTE, "keeper.serving_rebuilt", KV("feed", st.feed));
+	if (st.feed == 0)
+		return ERR_OK;
+	err = fill(k, st.feed);
+	if (err)
+		snprintf(why, 256, "serving copy: %s", err_text(err));
+	return err;
+}
+
+enum err keeper_open_serving(struct keeper *k, char why[256])
+{
+	enum err err = serving_create(&k->serving, k->dir, why);
+	struct store_status st;
+
+	if (err == ERR_CORRUPT || err == ERR_VERSION)
+		return build_anew(k, why);
+	if (err)
+		return err;
+	store_status(k->store, &st);
+	if (serving_feed(k->serving) > st.feed) /* of other records: restored from a backup */
+		return build_anew(k, why);
+	return keeper_publish(k, why);
+}
+
+enum err keeper_publish(struct keeper *k, char why[256])
+{
+	struct store_status st;
+	uint64_t at = serving_feed(k->serving);
+	enum err err = ERR_OK;
+
+	store_status(k->store, &st);
+	if (at + 1 < st.oldest)
+		return build_anew(k, why);
+	while (!err && at < st.feed) {
+		err = batch(k, at);
+		at = serving_feed(k->serving);
+	}
+	metric_set(M_RECORDS_FEED, 0, st.feed);
+	metric_set(M_SERVING_FEED, 0, at);
+	if (err) {
+		snprintf(why, 256, "serving copy: %s", err_text(err));
+		LOG(LOG_ERROR, "keeper.publish", KV("error", err_text(err)), KV("at", at));
+	}
+	return err;
+}
