@@ -9,7 +9,7 @@
 
 static void put_head(struct wr *w, const char *host)
 {
-	dia_put_text(w, AVP_SESSION_ID, "mme.epc.mnc001.mcc001.3gppnetwork.org;1795468169;1;app_s6a");
+	dia_put_text(w, AVP_SESSION_ID, "mme.epc.mnc001.mcc001.3gppnetwork.org;1795468169;1;s6a");
 	dia_put_u32(w, AVP_AUTH_SESSION_STATE, 1);
 	dia_put_text(w, AVP_ORIGIN_HOST, host);
 	dia_put_text(w, AVP_ORIGIN_REALM, "epc.mnc001.mcc001.3gppnetwork.org");

@@ -26,8 +26,8 @@ static void examples(void)
 
 	for (size_t i = 2; i < dia_proto.shape_n * 2u; i++) {
 		struct wr w = { .p = bytes, .cap = sizeof bytes };
-		struct view v = dia_example((enum dia_msg)(i / 2), (struct example){ .full = i & 1 },
-					    &w);
+		struct example how = { .full = i & 1 };
+		struct view v = dia_example((enum dia_msg)(i / 2), how, &w);
 
 		for (size_t b = 0; b < v.n; b++)
 			printf("%02x", v.p[b]);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Hold dia.tab and our encoder against Wireshark, which we did not write.
+"""Hold dia.tab and our encoder against Wireshark, which we did not write (R-3.4.2.a).
 
 wire_oracle.py DIA_TOOL: 77 (skipped) where Wireshark is not installed. Also parses the Diameter of
 the captures in the folder MERLON_CAPTURES, if that is set.

@@ -70,7 +70,8 @@ static inline void example_rules(struct wr *w, const struct rule *r, bool full)
 static inline struct view dia_example(enum dia_msg id, struct example how, struct wr *w)
 {
 	const struct shape *s = &dia_proto.shapes[id];
-	struct dia_header h = { .code = s->code, .app = s->space, .hop_by_hop = 7, .end_to_end = 9 };
+	struct dia_header h = { .code = s->code, .app = s->space, .hop_by_hop = 7,
+				.end_to_end = 9 };
 	size_t start;
 
 	h.flags = s->direction == 1 ? DIA_FLAG_REQUEST : 0;
