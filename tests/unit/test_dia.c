@@ -35,6 +35,34 @@ static struct view with(enum dia_msg id, uint16_t without, struct view more)
 	return (struct view){ v.p, w.n };
 }
 
+static size_t rules_n(const struct rule *r)
+{
+	size_t n = 0;
+
+	while (r && r[n].field != NO_FIELD)
+		n++;
+	return n;
+}
+
+/* What the index and Failed-AVP rely on, and no compiler can see. */
+TEST(rows_keep_within_the_engine)
+{
+	const struct field *f = dia_proto.fields;
+
+	check(!dia_proto.index->by_rule); /* no two AVPs share code and vendor */
+	for (size_t i = 1; i < dia_proto.field_n; i++) {
+		check(f[i].name != NULL);
+		check(f[i].min <= f[i].max && f[i].min + 12 + 3 <= FAULT_MAX);
+		check(rules_n(f[i].rules) <= RULES_MAX);
+		check(f[i].kind != ENUM || f[i].among);
+		check(f[i].kind == GROUP || !f[i].rules);
+		for (size_t k = 1; k < i; k++)
+			check(strcmp(f[i].name, f[k].name) != 0);
+	}
+	for EACH_SHAPE(s)
+		check(rules_n(s->rules) <= RULES_MAX);
+}
+
 TEST(every_message_of_the_table_parses)
 {
 	for EACH_SHAPE(s) {
@@ -389,7 +417,8 @@ TEST(frames_are_cut_by_their_length)
 		check_eq(dia_frame(cases[i].in), cases[i].want);
 }
 
-TESTS(T(every_message_of_the_table_parses), T(what_a_message_must_have_is_missed_and_named),
+TESTS(T(rows_keep_within_the_engine), T(every_message_of_the_table_parses),
+      T(what_a_message_must_have_is_missed_and_named),
       T(what_a_message_may_have_once_is_refused_twice),
       T(every_avp_error_is_heard_with_the_avp_to_blame),
       T(a_wrong_header_is_told_before_anything_else),
