@@ -199,7 +199,7 @@ static void when_open(struct dia_node *n, struct dia_conn *c, const struct frame
 	uint32_t id = c->link.conn;
 
 	proved(n, c->peer);
-	watch_heard(n, c, dwa && !f->err);
+	dia_watch_heard(n, c, dwa && !f->err);
 	if (!c->used || c->link.conn != id || c->state == DIA_CLOSING)
 		return; /* the caller, told that the peer is open, did something else */
 	if (is_base(f))

@@ -256,7 +256,7 @@ static void tick(struct dia_node *n, struct dia_conn *c)
 		break;
 	case DIA_OPEN:
 	case DIA_SUSPECT:
-		watch_tick(n, c);
+		dia_watch_tick(n, c);
 		break;
 	case DIA_CLOSING:
 		if (over)

@@ -62,7 +62,7 @@ static struct dia_peer *peer_new(struct dia_node *n)
 			best = p;
 			break;
 		}
-		if (!p->configured && !p->removed && p->info.state == DIA_CLOSED && !p->held &&
+		if (!p->configured && !p->removed && !p->conn && !p->held && !p->dialling &&
 		    (!best || p->info.since_ms < best->info.since_ms))
 			best = p;
 	}
@@ -134,13 +134,13 @@ static void take_up(struct dia_node *n, struct dia_peer *p, struct dia_conn *c)
 	c->peer = p;
 	c->held = c->dwr_out = false;
 	c->state = p->info.state = DIA_SUSPECT;
-	watch_start(n, c);
+	dia_watch_start(n, c);
 	p->dwa_due = p->reopen ? REOPEN_DWA : 0;
 	if (!p->reopen) {
 		peer_open(n, p);
 		return;
 	}
-	watch_probe(n, c);
+	dia_watch_probe(n, c);
 }
 
 static void accept(struct dia_node *n, struct dia_peer *p, struct dia_conn *c)
@@ -210,13 +210,13 @@ static void second(struct dia_node *n, struct dia_peer *p, struct dia_conn *c)
 			conn_drop(n, old, "election won by the other connection");
 		return;
 	}
-	if (p->removed || n->stopping) {
+	if (n->stopping) {
 		refuse(n, c, RESULT_ELECTION_LOST, "going away");
 		return;
 	}
 	hold(n, p, c, PROBE_MS);
 	if (old->state == DIA_OPEN && c->ce.state_id <= p->state_id)
-		watch_probe(n, old);
+		dia_watch_probe(n, old);
 	else
 		conn_drop(n, old, "replaced by a newer connection");
 }
@@ -295,13 +295,9 @@ struct dia_peer *dia_node_peer(struct dia_node *n, enum dia_peer_kind kind, stru
 {
 	struct dia_peer *p = host.n > 0 ? peer_find(n, host) : NULL;
 
-	if (p && p->removed) { /* it says goodbye still; the new one shall have the name */
-		unname(n, p);
-		p = NULL;
-	}
 	if (host.n >= DIA_TEXT_MAX || (p && p->configured))
 		return NULL;
-	if (p && p->conn && p->info.kind != kind)
+	while (p && p->conn && p->info.kind != kind) /* and the one that waits, which takes over */
 		conn_drop(n, p->conn, "configured as another kind of peer");
 	p = p ? p : peer_new(n);
 	if (!p)
@@ -327,6 +323,7 @@ void dia_node_peer_remove(struct dia_node *n, struct dia_peer *p)
 		conn_bye(n, p->conn, DIA_BYE_DO_NOT_WANT);
 	else if (!p->dialling)
 		peer_free(n, p);
+	unname(n, p); /* whoever comes by this name now is another peer */
 }
 
 void dia_node_dial_failed(struct dia_node *n, struct dia_peer *p, const char *why, uint64_t now)

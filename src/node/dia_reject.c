@@ -4,7 +4,12 @@
 #define RESULT_MAX_BAD   1024 /* a larger AVP to blame is not sent back */
 #define NO_STATE         1    /* Auth-Session-State NO_STATE_MAINTAINED: S6a and S13 keep none */
 #define AVP_HEADER       8
+#define FLAGS_NOT_PLAIN  0x9f /* a vendor, or reserved bits */
+#define PROXIES_MAX      32
+#define PROXY_INFO_MAX   1024
+#define CODE_PROXY_STATE 33
 #define CODE_SESSION_ID  263
+#define CODE_PROXY_HOST  280
 #define CODE_PROXY_INFO  284
 #define CODE_ULR         316
 #define CODE_AIR         318
@@ -30,25 +35,87 @@ static const struct cause_row causes[CAUSE_N] = {
 #undef CAUSE
 };
 
-/* Copy AVPs with this code that stand at the top of a request that may not have been parsed to its
- * end. What is broken ends the search. */
-static void copy(struct wr *w, struct view raw, uint32_t code, bool all)
+/* One AVP off the bytes of a request that may not have been parsed to its end. */
+struct cut {
+	uint32_t code, flags;
+	struct view value, whole;
+};
+
+static bool cut(struct rd *r, struct cut *c)
+{
+	struct rd head = { .left = r->left };
+	uint32_t len;
+
+	c->code = rd_be(&head, 4);
+	c->flags = rd_be(&head, 1);
+	len = rd_be(&head, 3);
+	c->whole = rd_take(r, ((size_t)len + 3) & ~(size_t)3);
+	if (head.err || r->err || len < AVP_HEADER)
+		return false;
+	c->value = (struct view){ c->whole.p + AVP_HEADER, len - AVP_HEADER };
+	return true;
+}
+
+static bool plain(const struct cut *c, uint32_t code, size_t min, size_t max)
+{
+	return c->code == code && !(c->flags & FLAGS_NOT_PLAIN) && c->value.n >= min &&
+	       c->value.n <= max;
+}
+
+/* What is wrong in a request shall not be wrong in its answer. */
+static bool session_ok(const struct cut *c)
+{
+	return plain(c, CODE_SESSION_ID, 1, 255) && kind_ok(TEXT, NULL, c->value);
+}
+
+static bool proxy_ok(const struct cut *c)
+{
+	struct rd r = { .left = c->value };
+	struct cut in;
+	unsigned int hosts = 0, states = 0;
+
+	if (!plain(c, CODE_PROXY_INFO, 0, PROXY_INFO_MAX))
+		return false;
+	while (r.left.n > 0) {
+		if (!cut(&r, &in))
+			return false;
+		if (plain(&in, CODE_PROXY_HOST, 1, 255) && kind_ok(IDENTITY, NULL, in.value))
+			hosts++;
+		else if (plain(&in, CODE_PROXY_STATE, 0, PROXY_INFO_MAX))
+			states++;
+		else
+			return false;
+	}
+	return hosts == 1 && states == 1;
+}
+
+static bool copy_session(struct wr *w, struct view raw)
 {
 	struct rd r = { .left = raw };
+	struct cut c;
 
 	rd_take(&r, DIA_HEADER);
-	while (r.left.n >= AVP_HEADER) {
-		struct rd head = { .left = r.left };
-		uint32_t tag = rd_be(&head, 4), flags = rd_be(&head, 1), len = rd_be(&head, 3);
-		struct view whole = rd_take(&r, ((size_t)len + 3) & ~(size_t)3);
-
-		if (len < AVP_HEADER || r.err)
-			return;
-		if (tag != code || flags & 0x80)
+	while (r.left.n > 0 && cut(&r, &c)) {
+		if (!session_ok(&c))
 			continue;
-		wr_view(w, whole);
-		if (!all)
-			return;
+		wr_view(w, c.whole);
+		return true;
+	}
+	return false;
+}
+
+static void copy_proxies(struct wr *w, struct view raw)
+{
+	struct rd r = { .left = raw };
+	unsigned int room = PROXIES_MAX;
+	struct cut c;
+
+	rd_take(&r, DIA_HEADER);
+	while (r.left.n > 0 && room > 0 && cut(&r, &c)) {
+		if (!proxy_ok(&c))
+			continue;
+		wr_view(w, c.whole);
+		room--;
 	}
 }
 
@@ -60,6 +127,12 @@ static struct dia_header answer(const struct dia_header *h, uint32_t result)
 	if (result / 1000 == 3) /* protocol errors only: RFC 6733 §7.1.3 */
 		a.flags |= DIA_FLAG_ERROR;
 	return a;
+}
+
+static void error_bit(struct wr *w, size_t start, struct dia_header *a)
+{
+	a->flags |= DIA_FLAG_ERROR;
+	wr_at(w, start + 4, a->flags, 1);
 }
 
 static void put_vendor_app(struct wr *w, uint32_t app)
@@ -82,28 +155,32 @@ static void put_origin(struct wr *w, const struct dia_node_conf *me)
 	dia_put(w, AVP_ORIGIN_REALM, me->realm);
 }
 
+/* Protocol errors have a grammar of their own (§7.2), and so has an answer that its command's own
+ * grammar has no words for: without the Session-Id that the request should have had, say. */
 void dia_refuse(struct wr *w, const struct dia_node_conf *me, const struct msg *m,
 		const struct dia_header *h, struct view raw, enum err err, uint32_t result)
 {
-	bool s6a = ours(h->app);
 	struct dia_header a;
 	size_t start;
+	bool full;
 
 	result = result ? result : dia_result(err);
 	a = answer(h, result);
 	start = dia_begin(w, &a);
-	copy(w, raw, CODE_SESSION_ID, false);
-	if (s6a && !(a.flags & DIA_FLAG_ERROR))
+	if (!copy_session(w, raw) && ours(h->app))
+		error_bit(w, start, &a);
+	full = ours(h->app) && !(a.flags & DIA_FLAG_ERROR);
+	if (full)
 		put_vendor_app(w, h->app);
 	dia_put_u32(w, AVP_RESULT_CODE, result);
-	if (s6a && !(a.flags & DIA_FLAG_ERROR))
+	if (full)
 		dia_put_u32(w, AVP_AUTH_SESSION_STATE, NO_STATE);
 	put_origin(w, me);
 	if (err)
 		dia_put_text(w, AVP_ERROR_MESSAGE, err_text(err));
 	if (err && m->bad.n > 0 && m->bad.n <= RESULT_MAX_BAD)
 		dia_put(w, AVP_FAILED_AVP, m->bad);
-	copy(w, raw, CODE_PROXY_INFO, true);
+	copy_proxies(w, raw);
 	dia_end(w, start);
 }
 
@@ -189,7 +266,7 @@ static void put_rest(struct wr *w, const struct msg *m, const struct dia_header 
 	if (c.experimental && r->compat && h->app == DIA_APP_S6A && h->code == CODE_ULR)
 		put_empty_profile(w);
 	dia_put_text(w, AVP_ERROR_MESSAGE, row->text);
-	copy(w, m->raw, CODE_PROXY_INFO, true);
+	copy_proxies(w, m->raw);
 }
 
 void dia_reject(struct wr *w, const struct dia_node_conf *me, const struct msg *m,
@@ -197,10 +274,12 @@ void dia_reject(struct wr *w, const struct dia_node_conf *me, const struct msg *
 {
 	struct code c = code_of(&causes[v->cause < CAUSE_N ? v->cause : CAUSE_NONE], h);
 	struct dia_header a = answer(h, c.experimental ? 0 : c.code);
-	bool full = ours(h->app) && !(a.flags & DIA_FLAG_ERROR);
 	size_t start = dia_begin(w, &a);
+	bool full;
 
-	copy(w, m->raw, CODE_SESSION_ID, false);
+	if (!copy_session(w, m->raw) && ours(h->app))
+		error_bit(w, start, &a);
+	full = ours(h->app) && !(a.flags & DIA_FLAG_ERROR);
 	if (full)
 		put_vendor_app(w, h->app);
 	put_result(w, c);

@@ -9,18 +9,18 @@
 
 #define JITTER_MS 2000
 
-void watch_start(struct dia_node *n, struct dia_conn *c)
+void dia_watch_start(struct dia_node *n, struct dia_conn *c)
 {
 	c->mark = n->now;
 	c->tw_ms = n->conf.watchdog_ms - JITTER_MS + dia_random(n, 2 * JITTER_MS + 1);
 }
 
-void watch_probe(struct dia_node *n, struct dia_conn *c)
+void dia_watch_probe(struct dia_node *n, struct dia_conn *c)
 {
 	if (c->dwr_out)
 		return;
 	c->dwr_out = true;
-	watch_start(n, c);
+	dia_watch_start(n, c);
 	base_send_dwr(n, c);
 }
 
@@ -37,7 +37,7 @@ void peer_open(struct dia_node *n, struct dia_peer *p)
 	n->act.peer_up(n->ctx, p);
 }
 
-void watch_heard(struct dia_node *n, struct dia_conn *c, bool dwa)
+void dia_watch_heard(struct dia_node *n, struct dia_conn *c, bool dwa)
 {
 	struct dia_peer *p = c->peer;
 
@@ -52,11 +52,11 @@ void watch_heard(struct dia_node *n, struct dia_conn *c, bool dwa)
 	} else if (dwa && --p->dwa_due == 0) {
 		peer_open(n, p);
 	} else if (dwa) {
-		watch_probe(n, c);
+		dia_watch_probe(n, c);
 	}
 }
 
-void watch_tick(struct dia_node *n, struct dia_conn *c)
+void dia_watch_tick(struct dia_node *n, struct dia_conn *c)
 {
 	if (n->now - c->mark < c->tw_ms)
 		return;
@@ -65,11 +65,11 @@ void watch_tick(struct dia_node *n, struct dia_conn *c)
 		metric_add(M_DIA_WATCHDOG, 1, 1);
 		conn_drop(n, c, "watchdog unanswered");
 	} else if (c->dwr_out) {
-		watch_start(n, c);
+		dia_watch_start(n, c);
 		c->peer->dwa_due = 0;
 		metric_add(M_DIA_WATCHDOG, 0, 1);
 		peer_down(n, c->peer, DIA_SUSPECT, "watchdog unanswered");
 	} else {
-		watch_probe(n, c);
+		dia_watch_probe(n, c);
 	}
 }

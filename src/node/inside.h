@@ -125,10 +125,10 @@ void peer_free(struct dia_node *n, struct dia_peer *p);
 void peer_tick(struct dia_node *n, struct dia_peer *p);
 
 /* dia_watch.c */
-void watch_start(struct dia_node *n, struct dia_conn *c);
-void watch_probe(struct dia_node *n, struct dia_conn *c);
-void watch_heard(struct dia_node *n, struct dia_conn *c, bool dwa);
-void watch_tick(struct dia_node *n, struct dia_conn *c);
+void dia_watch_start(struct dia_node *n, struct dia_conn *c);
+void dia_watch_probe(struct dia_node *n, struct dia_conn *c);
+void dia_watch_heard(struct dia_node *n, struct dia_conn *c, bool dwa);
+void dia_watch_tick(struct dia_node *n, struct dia_conn *c);
 void peer_open(struct dia_node *n, struct dia_peer *p);
 
 /* dia_base.c */
