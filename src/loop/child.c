@@ -50,12 +50,17 @@ static void close_others(int control, const int *keep, size_t keep_n)
 	close_range_of(from, ~0u);
 }
 
-static void plain_signals(void)
+/* What a terminal sends to all is for the supervisor alone, who then says "stop". */
+static void own_signals(void)
 {
 	sigset_t none;
 
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -69,7 +74,7 @@ static pid_t start(int pair[2], pid_t parent, const int *keep, size_t keep_n)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) /* it died before the line above */
 		_exit(125);
-	plain_signals();
+	own_signals();
 	close_others(pair[1], keep, keep_n);
 	return 0;
 }

@@ -31,7 +31,8 @@ struct child_message {
 };
 
 /* Fork. The child keeps 0, 1, 2, its end of the control pair and `keep[0..keep_n)`, and closes every
- * other descriptor; default signal dispositions, empty mask; dies when the parent's thread does.
+ * other descriptor; ignores SIGINT, SIGQUIT, SIGHUP and SIGPIPE (a terminal's Ctrl-C is for the
+ * supervisor), other signals by default, empty mask; dies when the parent's thread does.
  * `body` gets its control end and returns the exit status. ERR_IO with errno. */
 enum err MUST_USE child_start(struct child *c, const char *name, const int *keep, size_t keep_n,
 			      int (*body)(void *ctx, int control), void *ctx);

@@ -322,6 +322,8 @@ void conn_ready(struct conn *c, uint32_t events)
 		shake(c);
 		return;
 	}
+	if (events & (EPOLLERR | EPOLLHUP) && c->eof)
+		conn_fail(c, "closed by the peer"); /* it will not take what it asked for */
 	if (events & EPOLLOUT && c->state != CONN_DEAD)
 		conn_dirty(c);
 	if (events & ~(uint32_t)EPOLLOUT)

@@ -128,7 +128,7 @@ struct loop {
 	uint16_t *gens;
 	uint32_t *free_ring;     /* slots in the order in which they became free */
 	uint32_t slot_max, free_head, free_n, inbound_n, dial_n, conn_n;
-	uint32_t timer_n, watch_n;
+	uint32_t timer_n;
 	struct timer timers[16];
 	struct watch watches[32];
 	struct bridge *bridge;
@@ -183,6 +183,7 @@ enum err sctp_kernel_listen(struct loop *l, const struct endpoint *e, const stru
 enum err sctp_kernel_dial(struct conn *c, const struct endpoint *e);
 enum err sctp_usr_listen(struct loop *l, const struct endpoint *e, const struct listener *like,
 			 char why[256]);
+enum err sctp_usr_prepare(const struct endpoint *e, char why[256]); /* the stack runs, or cannot */
 enum err sctp_usr_dial(struct conn *c, const struct endpoint *e);
 void sctp_usr_unlisten(struct listener *s);
 void sctp_usr_free(struct loop *l);

@@ -1,6 +1,7 @@
 /* The wake-up: clock, events, frames in one batch, writes, the dead, timers. */
 #include "loop/inside.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -261,8 +262,7 @@ enum err loop_listen(struct loop *l, const struct endpoint *e, struct tls *tls, 
 
 void loop_every(struct loop *l, uint32_t every_ms, void (*fn)(void *ctx), void *ctx)
 {
-	if (l->timer_n == sizeof l->timers / sizeof *l->timers)
-		abort(); /* their number is known when the program is written */
+	assert(every_ms > 0 && l->timer_n < sizeof l->timers / sizeof *l->timers);
 	loop_clock(l);
 	l->timers[l->timer_n++] = (struct timer){ fn, ctx, l->now_ms + every_ms, every_ms };
 }
@@ -297,21 +297,44 @@ static void watched(struct source *s, uint32_t events)
 	struct watch *w = (struct watch *)s;
 
 	(void)events;
-	w->readable(w->ctx, w->fd);
+	if (w->readable) /* not unwatched since epoll told */
+		w->readable(w->ctx, w->fd);
 }
 
 enum err loop_watch(struct loop *l, int fd, void (*readable)(void *ctx, int fd), void *ctx)
 {
-	struct watch *w;
+	struct watch *w = l->watches, *end = w + sizeof l->watches / sizeof *l->watches;
 
-	if (l->watch_n == sizeof l->watches / sizeof *l->watches)
+	while (w < end && w->readable)
+		w++;
+	if (w == end)
 		return ERR_FULL;
-	w = &l->watches[l->watch_n];
 	*w = (struct watch){ { watched }, readable, ctx, fd };
-	if (loop_source(l, fd, &w->source, EPOLLIN))
+	if (loop_source(l, fd, &w->source, EPOLLIN)) {
+		w->readable = NULL;
 		return ERR_IO;
-	l->watch_n++;
+	}
 	return ERR_OK;
+}
+
+void loop_unwatch(struct loop *l, int fd)
+{
+	for (size_t i = 0; i < sizeof l->watches / sizeof *l->watches; i++) {
+		struct watch *w = &l->watches[i];
+
+		if (!w->readable || w->fd != fd)
+			continue;
+		epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
+		w->readable = NULL;
+	}
+}
+
+enum err loop_prepare(const struct endpoint *e, char why[256])
+{
+	why[0] = 0;
+	if (e->link != LINK_SCTP || (sctp_kernel_has() && !e->udp))
+		return ERR_OK;
+	return sctp_usr_prepare(e, why);
 }
 
 /* --- running -------------------------------------------------------------------------------- */

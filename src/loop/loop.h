@@ -103,6 +103,11 @@ void loop_batch(struct loop *l, void (*begin)(void *ctx), void (*end)(void *ctx)
 
 /* Watch another descriptor for reading (borrowed). At most 32. */
 enum err MUST_USE loop_watch(struct loop *l, int fd, void (*readable)(void *ctx, int fd), void *ctx);
+/* No more; before `fd` is closed. */
+void loop_unwatch(struct loop *l, int fd);
+
+/* Get what dialling `e` needs and a sandbox takes away (raw sockets for usrsctp). ERR_IO with `why`. */
+enum err MUST_USE loop_prepare(const struct endpoint *e, char why[256]);
 
 /* Run until loop_stop, which any thread or signal handler may call. Stopping closes all connections
  * after their output is written (at most 2 s). */
@@ -112,7 +117,8 @@ void loop_stop(struct loop *l);
 /* --- between workers ------------------------------------------------------------------------ */
 
 /* A bounded single-producer, single-consumer queue of whole messages with a wake-up: loop `from`'s
- * thread posts, `to`'s thread receives through `fn` inside its batch. Wakes at most once a batch. */
+ * thread posts, `to`'s thread receives through `fn` inside its batch. Wakes at most once a batch.
+ * Freed when neither loop runs any more. */
 struct mailbox;
 struct mailbox *mailbox_new(struct loop *to, size_t bytes_max,
 			    void (*fn)(void *ctx, struct view message), void *ctx);

@@ -175,6 +175,10 @@ static uint16_t name_of(const struct sockaddr *a, char text[48])
 	}
 	if (a->sa_family == AF_INET6) {
 		memcpy(&v6, a, sizeof v6);
+		if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+			inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], text, 48);
+			return ntohs(v6.sin6_port);
+		}
 		inet_ntop(AF_INET6, &v6.sin6_addr, text, 48);
 		return ntohs(v6.sin6_port);
 	}

@@ -85,7 +85,7 @@ static void start_stack(uint16_t udp)
 	stack_udp = udp;
 }
 
-static enum err stack(const struct endpoint *e, char why[256])
+enum err sctp_usr_prepare(const struct endpoint *e, char why[256])
 {
 	enum err err = ERR_OK;
 
@@ -439,7 +439,7 @@ enum err sctp_usr_listen(struct loop *l, const struct endpoint *e, const struct 
 	struct listener *s;
 	struct taken *row;
 	bool shared;
-	enum err err = stack(e, why);
+	enum err err = sctp_usr_prepare(e, why);
 
 	if (err)
 		return err;
@@ -478,7 +478,7 @@ enum err sctp_usr_dial(struct conn *c, const struct endpoint *e)
 	char why[256];
 
 	c->via = &via_sctp_usr;
-	if (stack(e, why)) {
+	if (sctp_usr_prepare(e, why)) {
 		c->why = "SCTP is not to be had: no kernel support, no right to raw sockets";
 		return ERR_IO;
 	}

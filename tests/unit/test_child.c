@@ -1,6 +1,7 @@
 /* Processes under a supervisor, and the pages it shows. */
 #include "loop/child.h"
 #include "loop/http.h"
+#include "loop/sandbox.h"
 #include "unit/test.h"
 
 #include <arpa/inet.h>
@@ -193,5 +194,49 @@ TEST(pages_are_read_only_and_bounded)
 	http_stop(h);
 }
 
+struct watchman {
+	struct http_conf conf;
+};
+
+static int show_pages(void *ctx, int control)
+{
+	struct watchman *w = ctx;
+	struct child_message m;
+	struct http *h;
+	char why[256], degraded[128];
+
+	if (http_start(&h, &w->conf, why) || sandbox_enter(&(struct sandbox){ 0 }, degraded, why))
+		return 1;
+	child_say(control, CHILD_READY, NULL, NULL, 0);
+	if (child_hear(control, &m, 10000) || m.word != CHILD_STOP)
+		return 2;
+	http_stop(h);
+	return 0;
+}
+
+TEST(pages_are_served_from_inside_the_sandbox)
+{
+	struct endpoint at = { .link = LINK_TCP, .address_n = 1, .port = 49911, .address = { "127.0.0.1" } };
+	struct watchman w = { { .listen = &at, .page_max = 4096, .page = page } };
+	struct child_message m;
+	struct child c;
+	char end[96], answer[8192];
+	int status;
+
+	check_eq(child_start(&c, "watch", NULL, 0, show_pages, &w), ERR_OK);
+	check_eq(child_hear(c.control, &m, 5000), ERR_OK);
+	check_eq(m.word, CHILD_READY);
+	for (int i = 0; i < 5; i++) {
+		get(at.port, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", answer,
+		    sizeof answer);
+		check(strstr(answer, "merlon_up 1"));
+	}
+	check(child_say(c.control, CHILD_STOP, NULL, NULL, 0));
+	child_end(&c, 5000, &status, end);
+	printf("  %s\n", end);
+	check_eq(status, 0);
+}
+
 TESTS(T(a_child_says_ready_takes_files_and_stops), T(the_supervisor_learns_how_a_child_ended),
-      T(a_child_keeps_only_the_descriptors_it_is_given), T(pages_are_read_only_and_bounded))
+      T(a_child_keeps_only_the_descriptors_it_is_given), T(pages_are_read_only_and_bounded),
+      T(pages_are_served_from_inside_the_sandbox))

@@ -34,7 +34,7 @@ struct seen {
 	const char *why;
 	size_t up_n, down_n, message_n, byte_n, batch_n, end_n;
 	bool echo, stop_at_down;
-	size_t stop_at_messages, flood;
+	size_t stop_at_messages, flood, batch_message_n, batch_message_max;
 	uint8_t last[FRAME_MAX];
 	size_t last_n;
 };
@@ -53,6 +53,8 @@ static void message(void *ctx, struct conn *c, struct view v)
 
 	check_eq(s->batch_n, s->end_n + 1);
 	s->message_n++;
+	if (++s->batch_message_n > s->batch_message_max)
+		s->batch_message_max = s->batch_message_n;
 	s->byte_n += v.n;
 	memcpy(s->last, v.p, v.n);
 	s->last_n = v.n;
@@ -80,6 +82,7 @@ static const struct conn_ops ops = { frame, up, message, down };
 static void begin(void *ctx)
 {
 	((struct seen *)ctx)->batch_n++;
+	((struct seen *)ctx)->batch_message_n = 0;
 }
 
 static void end(void *ctx)
@@ -260,6 +263,45 @@ TEST(a_hundred_pipelined_frames_are_one_batch_or_few)
 	check_eq(s.seen.message_n, 100);
 	check(s.seen.batch_n <= 4);
 	check_eq(s.seen.batch_n, s.seen.end_n);
+}
+
+TEST(a_flooding_connection_gets_64_kib_a_wake_up_and_no_more)
+{
+	static uint8_t all[32 * FRAME_MAX];
+	struct server s = { 0 };
+	int fd;
+
+	for (size_t i = 0; i < sizeof all; i += 64)
+		all[i + 1] = 64;
+	serve(&s, "127.0.0.1");
+	fd = dial(&s);
+	for (int i = 0; i < 20; i++)
+		say(fd, all, sizeof all);
+	shutdown(fd, SHUT_WR);
+	check(ended(fd));
+	close(fd);
+	stop(&s);
+	check_eq(s.seen.byte_n, 20 * sizeof all);
+	check(s.seen.batch_message_max <= 65536 / 64);
+}
+
+TEST(a_peer_that_has_sent_all_still_gets_its_answers)
+{
+	uint8_t all[50 * 8] = { 0 };
+	struct server s = { .seen = { .echo = true } };
+	int fd;
+
+	for (size_t i = 0; i < 50; i++)
+		all[i * 8 + 1] = 8;
+	serve(&s, "127.0.0.1");
+	fd = dial(&s);
+	say(fd, all, sizeof all);
+	shutdown(fd, SHUT_WR);
+	expect(fd, all, sizeof all);
+	check(ended(fd));
+	close(fd);
+	stop(&s);
+	check(strcmp(s.seen.why, "closed by the peer") == 0);
 }
 
 TEST(the_longest_frame_passes_and_one_byte_more_does_not)
@@ -495,6 +537,10 @@ TEST(timers_and_watched_descriptors_are_served)
 	int fds[2];
 
 	check(pipe(fds) == 0);
+	for (int i = 0; i < 100; i++) { /* a watch that is over gives its place back */
+		check_eq(loop_watch(me.loop, fds[0], drained, &me), ERR_OK);
+		loop_unwatch(me.loop, fds[0]);
+	}
 	check_eq(loop_watch(me.loop, fds[0], drained, &me), ERR_OK);
 	check(write(fds[1], "x", 1) == 1);
 	loop_every(me.loop, 20, count, &me);
@@ -509,6 +555,8 @@ TEST(timers_and_watched_descriptors_are_served)
 
 TESTS(T(endpoints_are_read_and_written), T(a_frame_split_at_any_byte_arrives_whole),
       T(a_hundred_pipelined_frames_are_one_batch_or_few),
+      T(a_flooding_connection_gets_64_kib_a_wake_up_and_no_more),
+      T(a_peer_that_has_sent_all_still_gets_its_answers),
       T(the_longest_frame_passes_and_one_byte_more_does_not),
       T(bytes_that_are_no_message_close_the_connection),
       T(who_does_not_read_is_closed_when_too_much_waits),

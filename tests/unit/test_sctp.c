@@ -3,6 +3,7 @@
 #include "loop/child.h"
 #include "loop/inside.h"
 #include "loop/loop.h"
+#include "loop/sandbox.h"
 #include "unit/test.h"
 
 #include <errno.h>
@@ -104,9 +105,13 @@ static int server(void *ctx, int control)
 	const struct pair *p = ctx;
 	struct seen s = { .echo = true, .loop = loop_new(&limits) };
 	struct endpoint e;
-	char why[256];
+	char why[256], degraded[128];
 
 	if (endpoint_parse(view_of(p->listen), &e) || loop_listen(s.loop, &e, NULL, false, &ops, &s, why)) {
+		child_say(control, CHILD_FAILED, why, NULL, 0);
+		return 3;
+	}
+	if (sandbox_enter(&(struct sandbox){ .user = "65533" }, degraded, why)) {
 		child_say(control, CHILD_FAILED, why, NULL, 0);
 		return 3;
 	}
@@ -122,9 +127,12 @@ static int client(void *ctx, int control)
 	const struct pair *p = ctx;
 	struct seen s = { .loop = loop_new(&limits) };
 	struct endpoint e;
+	char why[256], degraded[128];
 
 	(void)control;
 	check_eq(endpoint_parse(view_of(p->dial), &e), ERR_OK);
+	check_eq(loop_prepare(&e, why), ERR_OK);
+	check_eq(sandbox_enter(&(struct sandbox){ .user = "65533" }, degraded, why), ERR_OK);
 	check(loop_connect(s.loop, &e, NULL, &ops, &s, NULL));
 	loop_run(s.loop);
 	loop_free(s.loop);

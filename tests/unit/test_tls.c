@@ -1,6 +1,8 @@
 /* TLS between two loops, with certificates made here. */
 #include "base/metric.h"
+#include "loop/child.h"
 #include "loop/loop.h"
+#include "loop/sandbox.h"
 #include "loop/tls.h"
 #include "unit/test.h"
 
@@ -240,10 +242,11 @@ static void stop(struct server *s)
 	tls_free(s->tls);
 }
 
-/* Send one frame of `n` bytes with that certificate, and wait for its echo or the end. */
-static struct seen call(const struct server *s, const char *who, const char *trust, size_t n)
+/* Send frames of `n` bytes with that certificate, and wait for their echo or the end. */
+static struct seen call_many(const struct server *s, const char *who, const char *trust, size_t n,
+			     size_t frame_n)
 {
-	struct seen me = { .loop = loop_new(&limits), .want_n = n };
+	struct seen me = { .loop = loop_new(&limits), .want_n = n * frame_n };
 	char chain[64], key[64], why[256];
 	uint8_t *bytes = calloc(1, n);
 	struct tls *t;
@@ -256,12 +259,18 @@ static struct seen call(const struct server *s, const char *who, const char *tru
 	for (size_t i = 0; i < 4; i++)
 		bytes[i] = (uint8_t)(n >> (24 - 8 * i));
 	c = loop_connect(me.loop, &s->at, t, &ops, &me, NULL);
-	check(c && conn_write(c, (struct view){ bytes, n }));
+	for (size_t i = 0; i < frame_n; i++)
+		check(conn_write(c, (struct view){ bytes, n }));
 	loop_run(me.loop);
 	loop_free(me.loop);
 	tls_free(t);
 	free(bytes);
 	return me;
+}
+
+static struct seen call(const struct server *s, const char *who, const char *trust, size_t n)
+{
+	return call_many(s, who, trust, n, 1);
 }
 
 TEST(certified_peers_talk_and_know_each_others_names)
@@ -279,6 +288,63 @@ TEST(certified_peers_talk_and_know_each_others_names)
 	stop(&s);
 	check_eq(s.seen.up_n, 2);
 	check(strcmp(s.seen.names, "mme.cn.example ") == 0);
+}
+
+TEST(much_data_passes_both_ways_whatever_the_buffers)
+{
+	struct server s;
+	struct seen me;
+
+	serve(&s, NULL);
+	for (int i = 0; i < 5; i++) {
+		me = call_many(&s, "mme", "ca.pem", 60000, 16);
+		check_eq(me.byte_n, 60000 * 16);
+	}
+	me = call_many(&s, "mme", "ca.pem", 100, 9000);
+	check_eq(me.byte_n, 100 * 9000);
+	stop(&s);
+}
+
+static void stop_it(void *loop)
+{
+	loop_stop(loop);
+}
+
+static int sandboxed_server(void *ctx, int control)
+{
+	struct server *s = ctx;
+	char why[256], degraded[128];
+
+	s->seen = (struct seen){ .loop = loop_new(&limits), .echo = true };
+	s->tls = load("edge.pem", "edge.key", "ca.pem", "crl.pem", why);
+	if (loop_listen(s->seen.loop, &s->at, s->tls, false, &ops, &s->seen, why) ||
+	    sandbox_enter(&(struct sandbox){ .user = "65533" }, degraded, why))
+		return 1;
+	child_say(control, CHILD_READY, NULL, NULL, 0);
+	loop_every(s->seen.loop, 1500, stop_it, s->seen.loop);
+	loop_run(s->seen.loop);
+	return s->seen.up_n == 2 ? 0 : 2;
+}
+
+TEST(tls_works_inside_the_sandbox)
+{
+	struct server s = { .at = { .link = LINK_TLS, .address_n = 1, .port = 49912,
+				    .address = { "127.0.0.1" } } };
+	struct child_message m;
+	struct child c;
+	char end[96];
+	int status;
+
+	make_all();
+	check_eq(child_start(&c, "edge", NULL, 0, sandboxed_server, &s), ERR_OK);
+	check_eq(child_hear(c.control, &m, 5000), ERR_OK);
+	check_eq(m.word, CHILD_READY);
+	check_eq(call(&s, "mme", "ca.pem", 30000).byte_n, 30000);
+	check_eq(call(&s, "foreign", "ca.pem", 300).byte_n, 0);
+	check_eq(call(&s, "cn", "ca.pem", 300).byte_n, 300);
+	child_end(&c, 5000, &status, end);
+	printf("  %s\n", end);
+	check_eq(status, 0);
 }
 
 TEST(all_dns_names_are_shown_and_the_common_name_is_not)
@@ -468,6 +534,8 @@ TEST(files_are_removed)
 }
 
 TESTS(T(certified_peers_talk_and_know_each_others_names),
+      T(much_data_passes_both_ways_whatever_the_buffers), T(tls_works_inside_the_sandbox),
+      T(much_data_passes_both_ways_whatever_the_buffers), T(tls_works_inside_the_sandbox),
       T(all_dns_names_are_shown_and_the_common_name_is_not),
       T(a_peer_whose_certificate_does_not_lead_to_our_ca_is_refused),
       T(we_refuse_a_server_whose_certificate_does_not_lead_to_our_ca),
