@@ -18,6 +18,7 @@ struct ask {
 	struct say say;
 	struct wr body, bad;
 	enum object object;
+	char next[ROW_ROOM]; /* what KEEP_NEXT shows */
 };
 
 uint64_t keeper_wall_ms(void)
@@ -32,7 +33,8 @@ static void publish(struct ask *a)
 {
 	char why[256];
 
-	/* A failure is logged and tried again every second: the records are safe, the copy is late. */
+	/* A failure is logged and tried again every second: the records are safe, the copy is
+	 * late. */
 	if (keeper_publish(a->k, why))
 		LOG(LOG_ERROR, "keeper.late", KV("error", (const char *)why));
 	keep_put_num(a->rep, KEEP_FEED, serving_feed(a->k->serving));
@@ -117,7 +119,8 @@ static bool too_many_lines(struct view v)
 	return n > KEEP_ROWS_MAX;
 }
 
-/* One block, one commit. Bad rows are told and leave nothing; a failure of the store undoes the block. */
+/* One block, one commit. Bad rows are told and leave nothing; a failure of the store undoes the
+ * block. */
 static enum err do_import(struct ask *a)
 {
 	struct import in = { .object = a->object, .mode = mode_of(a->req, EDIT_CREATE),
@@ -162,7 +165,8 @@ static enum err list(struct ask *a, bool csv)
 	if (csv && !keep_has(a->req, KEEP_AFTER))
 		store_csv_header(a->object, &a->body);
 	err = store_list(a->k->store, &p, &a->body, &a->say);
-	keep_put_text(a->rep, KEEP_NEXT, view_of(p.next));
+	memcpy(a->next, p.next, sizeof a->next);
+	keep_put_text(a->rep, KEEP_NEXT, view_of(a->next));
 	keep_put_num(a->rep, KEEP_DONE, p.n);
 	return err;
 }
@@ -189,8 +193,8 @@ static bool name_ok(struct view v)
 	return v.n > 0;
 }
 
-/* Into data_dir/backup/NAME. The serving copy is derived and not kept; the vault and the registrations are
- * home's, which the caller asks itself. */
+/* Into data_dir/backup/NAME. The serving copy is derived and not kept; the vault and the
+ * registrations are home's, which the caller asks itself. */
 static enum err do_backup(struct ask *a)
 {
 	char path[4096], name[KEEP_HEAD + 64];
@@ -287,8 +291,8 @@ static enum err do_journal(struct ask *a)
 	if (keep_has(a->req, KEEP_MOST) && a->req->num[KEEP_MOST] < KEEP_ROWS_MAX)
 		most = a->req->num[KEEP_MOST];
 	err = store_journal(a->k->store, strtoull(text, NULL, 10), (size_t)most, &a->body, &last);
-	snprintf(text, sizeof text, "%llu", (unsigned long long)last);
-	keep_put_text(a->rep, KEEP_NEXT, view_of(text));
+	snprintf(a->next, sizeof a->next, "%llu", (unsigned long long)last);
+	keep_put_text(a->rep, KEEP_NEXT, view_of(a->next));
 	return err;
 }
 

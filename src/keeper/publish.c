@@ -45,8 +45,8 @@ static enum err put_all(struct keeper *k, enum change_kind kind, uint32_t profil
 	return err;
 }
 
-/* One change: the record as it is now, or its absence. A record that does not carry Merlon's own MAC is not
- * published: what was served before goes on being served (R-3.1.c). */
+/* One change: the record as it is now, or its absence. A record that does not carry Merlon's own
+ * MAC is not published: what was served before goes on being served (R-3.1.c). */
 static enum err one(struct keeper *k, const struct store_change *c)
 {
 	enum change_kind kind = (enum change_kind)c->change.kind;

@@ -1,5 +1,5 @@
-/* The socket: clients come, ask whole frames, and are answered one after another. Nothing a client sends
- * can do more than end its own connection. */
+/* The socket: clients come, ask whole frames, and are answered one after another. Nothing a
+ * client sends can do more than end its own connection. */
 #include "keeper/keeper_in.h"
 
 #include "base/log.h"
@@ -137,7 +137,8 @@ static bool grow(uint8_t **p, size_t *cap, size_t need)
 	return true;
 }
 
-/* Write what waits; then listen again. While a client does not take its answers it is not read either. */
+/* Write what waits; then listen again. While a client does not take its answers it is not read
+ * either. */
 static bool flush(struct keeper *k, struct keeper_conn *c)
 {
 	while (c->out_at < c->out_n) {

@@ -8,9 +8,9 @@ struct client;
 enum err MUST_USE client_open(struct client **c, const char *path, char why[256]);
 void client_close(struct client *c);
 
-/* Ask, and wait for the answer (at most 10 minutes). ERR_IO, ERR_HEADER: the connection is of no more use.
- * OK: `rep` is the keeper's answer, whatever it says: its KEEP_STATUS is an enum err. `rep` borrows from the
- * client until the next call. */
+/* Ask, and wait for the answer (at most 10 minutes). ERR_IO, ERR_HEADER: the connection is of no
+ * more use. OK: `rep` is the keeper's answer, whatever it says: its KEEP_STATUS is an enum err.
+ * `rep` borrows from the client until the next call. */
 enum err MUST_USE client_call(struct client *c, struct keep *req, struct keep *rep, char why[256]);
 static inline enum err client_status(const struct keep *rep)
 {

@@ -1,5 +1,5 @@
-/* The data model as rows (model.tab): which objects there are, which columns they have, what a column
- * may hold, and how a value is read from text and written as text. Pure. */
+/* The data model as rows (model.tab): which objects there are, which columns they have, what a
+ * column may hold, and how a value is read from text and written as text. Pure. */
 #pragma once
 #include "base/bcd.h"
 

@@ -293,8 +293,8 @@ enum err store_begin(struct store *st)
 	return err;
 }
 
-/* The head of the journal outside the database: who cuts the journal's end off, or writes it anew, is found
- * out by this file, and by whoever keeps a copy of it. */
+/* The head of the journal outside the database: who cuts the journal's end off, or writes it
+ * anew, is found out by this file, and by whoever keeps a copy of it. */
 static void anchor_write(const struct store *st)
 {
 	char path[4096], text[2 * (HASH_BYTES + MAC_BYTES) + 32], head[2 * HASH_BYTES + 1];

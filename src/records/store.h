@@ -1,15 +1,16 @@
-/* The system of record: the data model in SQLite (WAL, foreign keys, synchronous=FULL), its change feed and
- * its journal. One writer: the keeper. Whatever is changed here is changed in one transaction together with
- * its change row and its journal entry; every row carries a MAC under a key that only the keeper has, so that
- * a row changed behind Merlon's back is found (R-3.1.c). Blocking; one thread. */
+/* The system of record: the data model in SQLite (WAL, foreign keys, synchronous=FULL), its
+ * change feed and its journal. One writer: the keeper. Whatever is changed here is changed in one
+ * transaction together with its change row and its journal entry; every row carries a MAC under a
+ * key that only the keeper has, so that a row changed behind Merlon's back is found (R-3.1.c).
+ * Blocking; one thread. */
 #pragma once
 #include "records/model.h"
 #include "records/serving.h"
 
 struct store;
 
-/* Opens or makes `dir`/records.db and `dir`/keeper.key. ERR_KEY: rows but no key, or a wrong one. ERR_CORRUPT: no
- * SQLite file of ours. `why`: one clear line. */
+/* Opens or makes `dir`/records.db and `dir`/keeper.key. ERR_KEY: rows but no key, or a wrong one.
+ * ERR_CORRUPT: no SQLite file of ours. `why`: one clear line. */
 enum err MUST_USE store_open(struct store **st, const char *dir, char why[256]);
 void store_close(struct store *st);
 
@@ -35,18 +36,20 @@ struct edit {
 	size_t pair_n;
 };
 
-/* Carry out one edit within a transaction. ERR_APPROVAL: it needs a second person (R-5.1.f); it is then kept
- * as a pending request whose number is `*approval` and is carried out when another actor sends the same
- * with who.approval; commit to keep it. Any other error leaves all as it was, the reason in `s`. */
+/* Carry out one edit within a transaction. ERR_APPROVAL: it needs a second person (R-5.1.f); it
+ * is then kept as a pending request whose number is `*approval` and is carried out when another
+ * actor sends the same with who.approval; commit to keep it. Any other error leaves all as it
+ * was, the reason in `s`. */
 enum err MUST_USE store_edit(struct store *st, const struct who *who, const struct edit *e,
 			     uint64_t *approval, struct say *s);
 /* Carry out the pending request `who->approval`; the same as repeating it. */
 enum err MUST_USE store_approve(struct store *st, const struct who *who, struct say *s);
 
-/* A CSV block within a transaction: `header` names the columns, each line of `lines` is a row, the first of
- * them is line `line` of its file; `fixed` are "name=value" for every row. A bad row is told to `bad` with its
- * line and reason, and leaves nothing; the others are made. ERR_IO, ERR_FULL: the whole block is to be rolled
- * back. Secret columns (k, opc, op, topc) are refused with a reason: they never enter the keeper. */
+/* A CSV block within a transaction: `header` names the columns, each line of `lines` is a row,
+ * the first of them is line `line` of its file; `fixed` are "name=value" for every row. A bad row
+ * is told to `bad` with its line and reason, and leaves nothing; the others are made. ERR_IO,
+ * ERR_FULL: the whole block is to be rolled back. Secret columns (k, opc, op, topc) are refused
+ * with a reason: they never enter the keeper. */
 struct import {
 	enum object object;
 	enum edit_mode mode;
@@ -62,9 +65,9 @@ enum err MUST_USE store_import(struct store *st, const struct who *who, struct i
 
 /* Reading. JSON into `w`. ERR_NOT_FOUND. */
 enum err MUST_USE store_get(struct store *st, enum object o, struct view key, struct wr *w, struct say *s);
-/* One page in key order: rows above `after` that meet every filter "name=value" ("value*": begins with), at
- * most `max` and as many as fit. JSON array, or CSV lines when `csv`. `next`: the last key when there may be
- * more, else empty. */
+/* One page in key order: rows above `after` that meet every filter "name=value" ("value*": begins
+ * with), at most `max` and as many as fit. JSON array, or CSV lines when `csv`. `next`: the last
+ * key when there may be more, else empty. */
 struct page {
 	enum object object;
 	struct view after;
@@ -76,7 +79,8 @@ struct page {
 };
 enum err MUST_USE store_list(struct store *st, struct page *p, struct wr *w, struct say *s);
 void store_csv_header(enum object o, struct wr *w);
-/* The journal after `after`, and pending approvals: JSON arrays. `*last`: the last number written. */
+/* The journal after `after`, and pending approvals: JSON arrays. `*last`: the last number
+ * written. */
 enum err MUST_USE store_journal(struct store *st, uint64_t after, size_t max, struct wr *w, uint64_t *last);
 enum err MUST_USE store_approvals(struct store *st, uint64_t now_ms, struct wr *w);
 
@@ -89,7 +93,8 @@ struct store_status {
 };
 void store_status(struct store *st, struct store_status *to);
 
-/* The change feed: at most `max` changes after `after`, without gaps, in commit order. `*err` as it went. */
+/* The change feed: at most `max` changes after `after`, without gaps, in commit order. `*err` as
+ * it went. */
 struct store_change {
 	struct change change;
 	bool repack;   /* CHANGE_PROFILE: its subscriptions' packed rows change too */
@@ -97,7 +102,8 @@ struct store_change {
 size_t store_changes(struct store *st, uint64_t after, struct store_change *out, size_t max, enum err *err);
 void store_prune(struct store *st, uint64_t keep); /* drop changes but the last `keep` */
 
-/* Packed rows. ERR_NOT_FOUND: deleted. ERR_CORRUPT: changed behind our back, logged; not to be published. */
+/* Packed rows. ERR_NOT_FOUND: deleted. ERR_CORRUPT: changed behind our back, logged; not to be
+ * published. */
 union packed {
 	struct sub_row sub;
 	struct profile_row profile;
@@ -107,13 +113,13 @@ union packed {
 	struct range_row range;
 };
 enum err MUST_USE store_pack(struct store *st, enum change_kind kind, uint64_t id, union packed *to);
-/* Packed rows in record order above *after, of one profile only if `profile` is not 0; tampered ones are left
- * out (logged). Advances *after; 0 = the end. */
+/* Packed rows in record order above *after, of one profile only if `profile` is not 0; tampered
+ * ones are left out (logged). Advances *after; 0 = the end. */
 size_t store_pack_all(struct store *st, enum change_kind kind, uint32_t profile, int64_t *after,
 		      union packed *to, size_t max);
 
-/* MAC of every row, the seal of every table (a row deleted or an old one put back), the journal's chain and
- * its anchored head. */
+/* MAC of every row, the seal of every table (a row deleted or an old one put back), the journal's
+ * chain and its anchored head. */
 struct store_verdict {
 	uint64_t rows, tampered;
 	uint64_t tables;        /* whose seal does not fit */
@@ -123,8 +129,8 @@ struct store_verdict {
 };
 enum err MUST_USE store_verify(struct store *st, struct store_verdict *to);
 
-/* A slow sweep: the MACs of the next `max` rows, going round all tables. How many were tampered with; each is
- * logged (R-3.1.c). Begin with a zeroed cursor. */
+/* A slow sweep: the MACs of the next `max` rows, going round all tables. How many were tampered
+ * with; each is logged (R-3.1.c). Begin with a zeroed cursor. */
 struct sweep {
 	enum object object;
 	int64_t after;

@@ -1,4 +1,5 @@
-/* One edit: read, change, judge, write, and tell the feed and the journal, in the caller's transaction. */
+/* One edit: read, change, judge, write, and tell the feed and the journal, in the caller's
+ * transaction. */
 #include "records/store_in.h"
 
 #include "base/log.h"
@@ -135,7 +136,8 @@ static void approval_mac(const struct store *st, struct view actor, struct view 
 	crypto_auth_hmacsha256(mac, in, w.n, st->key);
 }
 
-/* The edit as text, a line each: object, mode, key, pairs. Values hold no line ends: they have been read. */
+/* The edit as text, a line each: object, mode, key, pairs. Values hold no line ends: they have
+ * been read. */
 static void request_text(struct wr *w, const struct edit *e)
 {
 	wr_view(w, view_of(model_objects[e->object].name));

@@ -11,7 +11,8 @@
 
 enum stmt_kind { ST_KEY, ST_ID, ST_INSERT, ST_UPDATE, ST_DELETE, ST_AFTER, ST_N };
 
-/* How many rows a table has, and their MACs folded into one: a deleted row, or an old one put back, shows. */
+/* How many rows a table has, and their MACs folded into one: a deleted row, or an old one put
+ * back, shows. */
 struct seal {
 	uint64_t n, next_id;
 	uint8_t sum[MAC_BYTES];

@@ -1,4 +1,5 @@
-/* The journal (hash-chained) and the change feed: written in the transaction of what they tell of. */
+/* The journal (hash-chained) and the change feed: written in the transaction of what they tell
+ * of. */
 #include "records/store_in.h"
 
 #include <stdio.h>

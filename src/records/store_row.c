@@ -14,7 +14,8 @@ static void mac_be(crypto_auth_hmacsha256_state *h, uint64_t x)
 	crypto_auth_hmacsha256_update(h, b, sizeof b);
 }
 
-/* Over the table's name, id, version and every column in the order of model.tab, each with its length. */
+/* Over the table's name, id, version and every column in the order of model.tab, each with its
+ * length. */
 static void row_mac(const struct store *st, const struct row *r, uint8_t mac[MAC_BYTES])
 {
 	const struct column *c = &model_columns[model_objects[r->object].first];
@@ -42,7 +43,8 @@ void store_tampered(const struct row *r)
 	    KV("id", (uint64_t)r->id), KV_CLAUSE("R-3.1.c"));
 }
 
-/* One column as SQLite has it. What Merlon never wrote (another type, too long) becomes empty: the MAC tells. */
+/* One column as SQLite has it. What Merlon never wrote (another type, too long) becomes empty:
+ * the MAC tells. */
 static void take_cell(sqlite3_stmt *q, int at, const struct column *c, struct row *r, struct cell *cell)
 {
 	size_t n;

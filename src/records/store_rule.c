@@ -54,8 +54,8 @@ static enum err subscription(struct store *st, const struct row *old, const stru
 	return ERR_OK;
 }
 
-/* One APN against the profile's class and services: voice has its own (ims, QCI 1 and 5), mission-critical
- * QCIs are for critical services (R-5.1.b, R-5.1.c). */
+/* One APN against the profile's class and services: voice has its own (ims, QCI 1 and 5),
+ * mission-critical QCIs are for critical services (R-5.1.b, R-5.1.c). */
 static enum err apn_fits(const struct row *new, struct view text, struct say *s)
 {
 	bool critical = row_at(new, COL_PROFILE_PRIO)->num == PRIO_CRITICAL;
@@ -89,8 +89,8 @@ static bool has_apn(const struct row *profile, struct view name)
 	return false;
 }
 
-/* A back-off on an APN silences all its users, so a critical profile shares its APNs with none of another class
- * (design.md, 'Storm control'). */
+/* A back-off on an APN silences all its users, so a critical profile shares its APNs with none of
+ * another class (design.md, 'Storm control'). */
 static enum err apn_alone(struct store *st, const struct row *new, struct say *s)
 {
 	bool critical = row_at(new, COL_PROFILE_PRIO)->num == PRIO_CRITICAL;

@@ -1,13 +1,13 @@
-/* Requests to the keeper and its replies, over a Unix stream socket: bytes to fields and back. What is
- * said is in keep.tab. Pure.
+/* Requests to the keeper and its replies, over a Unix stream socket: bytes to fields and back.
+ * What is said is in keep.tab. Pure.
  *
- * A frame is "MK", version 1, code (a reply has the high bit set), 4 bytes of request number, 4 bytes of
- * body length; the body is fields: 2 bytes of tag, 4 of length, the value. All big-endian. A malformed frame
- * ends its connection.
+ * A frame is "MK", version 1, code (a reply has the high bit set), 4 bytes of request number, 4
+ * bytes of body length; the body is fields: 2 bytes of tag, 4 of length, the value. All
+ * big-endian. A malformed frame ends its connection.
  *
- * Subscribers' keys (K, OPc, OP, TOPc) never travel here: the cli seals them to the vault's public key
- * (crypto/seal.h) into data_dir/spool, where home takes them, before it sends the record. The keeper refuses a
- * row in which one of those columns is not empty. */
+ * Subscribers' keys (K, OPc, OP, TOPc) never travel here: the cli seals them to the vault's
+ * public key (crypto/seal.h) into data_dir/spool, where home takes them, before it sends the
+ * record. The keeper refuses a row in which one of those columns is not empty. */
 #pragma once
 #include "base/bytes.h"
 
@@ -46,11 +46,12 @@ struct keep {
 	size_t pair_n;
 };
 
-/* The length of the frame that begins at `in`; 0 = more bytes needed, SIZE_MAX = no frame of ours. */
+/* The length of the frame that begins at `in`; 0 = more bytes needed, SIZE_MAX = no frame of
+ * ours. */
 size_t keep_frame(struct view in);
 
-/* One whole frame. OK means: the request is known, what its row says MUST is there, nothing else than its row
- * allows, every length in range. A reply may hold any reply field. */
+/* One whole frame. OK means: the request is known, what its row says MUST is there, nothing else
+ * than its row allows, every length in range. A reply may hold any reply field. */
 enum err MUST_USE keep_parse(struct keep *k, struct view frame);
 /* ERR_LENGTH in w->err: a text does not fit its row. */
 void keep_emit(struct wr *w, const struct keep *k);

@@ -1,5 +1,5 @@
-/* Whatever comes to the keeper's socket: parsing ends, what it yields lies inside what it was given, and what was
- * parsed is the same after emit and parse. */
+/* Whatever comes to the keeper's socket: parsing ends, what it yields lies inside what it was
+ * given, and what was parsed is the same after emit and parse. */
 #include "wire/keep.h"
 
 #include <stdlib.h>

@@ -179,7 +179,8 @@ TEST(a_stranger_may_not_speak_for_others)
 	room_remove();
 }
 
-/* The process dies between its commit and its publishing: the next one catches up from the copy's feed number. */
+/* The process dies between its commit and its publishing: the next one catches up from the copy's
+ * feed number. */
 TEST(killed_between_commit_and_publish_it_catches_up)
 {
 	const struct book *b;

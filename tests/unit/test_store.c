@@ -333,7 +333,8 @@ TEST(an_import_makes_every_good_row_and_tells_every_bad_one)
 					   "\n"
 					   "999700000000013,,,,,,,,,,meters,nosuch,,\n"
 					   "999700000000011,,,,,,,,,,meters,meter,,\n"
-					   "\"999700000000014\",,,,tuak,,,,,,\"meters\",meter,high,001017000000141\n"
+					   "\"999700000000014\",,,,tuak,,,,,,\"meters\",meter,high,"
+					   "001017000000141\n"
 					   "999700000000015,\"open\n"
 					   "999700000000016,,,,,,,,,,meters,meter,,,,too,many\n"
 					   "999700000000017,,,,milenage,,,,,,meters,meter,urgent,") };
