@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define TEXT CONF_TEXT
 #define NUMBER CONF_NUMBER
@@ -54,7 +55,7 @@ enum err conf_parse(struct view yaml, const char *file, struct conf *c, char why
 		realm_of(c->plmn, c->realm);
 	if (!fill(c->edge_host, "edge.", c->realm) || !fill(c->home_host, "home.", c->realm) ||
 	    !fill(c->master_key, c->data_dir, "/master.key") ||
-	    !fill(c->watch_events, c->data_dir, "/events.jsonl")) {
+	    !fill(c->watch_events, c->data_dir, "/events/events.jsonl")) {
 		snprintf(why, 256, "%s: data_dir or network.realm is too long", file);
 		return ERR_CONFIG;
 	}
@@ -111,4 +112,13 @@ enum err conf_move(struct conf *c, const char *data_dir, char why[256])
 		return ERR_OK;
 	snprintf(why, 256, "--data: the path is too long");
 	return ERR_CONFIG;
+}
+
+const char *conf_file(const char *asked)
+{
+	static const char usual[] = "/etc/merlon/merlon.yaml";
+
+	if (asked)
+		return asked;
+	return access(usual, F_OK) == 0 ? usual : NULL;
 }

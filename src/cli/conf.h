@@ -25,3 +25,6 @@ enum err MUST_USE conf_read(const char *file, struct conf *c, char why[256]);
 enum err MUST_USE conf_parse(struct view yaml, const char *file, struct conf *c, char why[256]);
 /* Move the data directory, and the paths that follow it, elsewhere (run --data). */
 enum err MUST_USE conf_move(struct conf *c, const char *data_dir, char why[256]);
+
+/* The file to read: the one asked for, else /etc/merlon/merlon.yaml where it exists, else NULL: defaults. */
+const char *conf_file(const char *asked);

@@ -4,9 +4,12 @@
 #include "crypto/crypto.h"
 #include "crypto/seal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,6 +63,9 @@ enum err prepare_data(const struct conf *c, uint8_t site_key[16], char why[256])
 
 	if (!err)
 		err = site_key_of(c->data_dir, site_key, why);
+	snprintf(vault, sizeof vault, "%s/events", c->data_dir);
+	if (!err && mkdir(vault, 0750) != 0 && errno != EEXIST)
+		err = io_error("directory", vault, why);
 	if (err || access(c->master_key, F_OK) == 0)
 		return err;
 	snprintf(vault, sizeof vault, "%s/vault-auc", c->data_dir);
@@ -69,4 +75,54 @@ enum err prepare_data(const struct conf *c, uint8_t site_key[16], char why[256])
 		return ERR_KEY;
 	}
 	return seal_master_make(c->master_key, why);
+}
+
+static bool ids_of(const char *user, uid_t *uid, gid_t *gid)
+{
+	char *end;
+	unsigned long n = strtoul(user, &end, 10);
+	const struct passwd *p = *end ? getpwnam(user) : NULL;
+
+	*uid = p ? p->pw_uid : (uid_t)n;
+	*gid = p ? p->pw_gid : (gid_t)n;
+	return p || !*end;
+}
+
+/* A file, or a directory and what lies in it: stores are one level deep. */
+static enum err own(const char *path, uid_t uid, gid_t gid, char why[256])
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+	enum err err = ERR_OK;
+
+	if (lchown(path, uid, gid) != 0 && errno != ENOENT)
+		err = io_error("owner of", path, why);
+	while (d && !err && (e = readdir(d))) {
+		if (e->d_name[0] != '.' && fchownat(dirfd(d), e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+			err = io_error("owner of files in", path, why);
+	}
+	if (d)
+		closedir(d);
+	return err;
+}
+
+enum err prepare_owner(const struct conf *c, const char *const *names, const char *user, char why[256])
+{
+	char path[CONF_TEXT_MAX + 64];
+	enum err err = ERR_OK;
+	uid_t uid;
+	gid_t gid;
+
+	if (!ids_of(user, &uid, &gid)) {
+		snprintf(why, 256, "user: there is no user %.60s", user);
+		return ERR_CONFIG;
+	}
+	for (; *names && !err; names++) {
+		snprintf(path, sizeof path, "%s/%s", c->data_dir, *names);
+		if ((*names)[0])
+			err = own(path, uid, gid, why);
+		else if (chown(path, uid, gid) != 0)
+			err = io_error("owner of", path, why);
+	}
+	return err;
 }

@@ -28,8 +28,13 @@ static enum err open_tls(struct role_env *e, char why[256])
 
 static enum err open_keeper(struct role_env *e, char why[256])
 {
+	enum err err;
+
 	e->keeper_conf = (struct keeper_conf){ .data_dir = e->conf.data_dir };
-	return keeper_start(&e->keeper, &e->keeper_conf, why);
+	err = keeper_start(&e->keeper, &e->keeper_conf, why);
+	if (!err && e->demo)
+		err = keeper_demo(e->keeper, why);
+	return err;
 }
 
 static void run_keeper(struct role_env *e)
@@ -169,10 +174,13 @@ static void stop_watch(struct role_env *e)
 }
 
 const struct role roles[] = {
-	{ "watch", 0, open_watch, run_watch, stop_watch, NULL, true, true },
-	{ "keeper", 1, open_keeper, run_keeper, stop_keeper, NULL, true, true },
-	{ "home", 2, open_home, run_home, stop_home, NULL, true, true },
-	{ "edge", 3, open_edge, run_edge, stop_edge, reload_edge, true, false },
+	{ "watch", 0, open_watch, run_watch, stop_watch, NULL, true, true, { "events" } },
+	{ "keeper", 1, open_keeper, run_keeper, stop_keeper, NULL, true, true,
+	  { "", "records.db", "records.db-wal", "records.db-shm", "journal.head", "keeper.key",
+	    "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup" } },
+	{ "home", 2, open_home, run_home, stop_home, NULL, true, true,
+	  { "registrations", "vault-auc", "sqn", "spool" } },
+	{ "edge", 3, open_edge, run_edge, stop_edge, reload_edge, true, false, { NULL } },
 };
 const size_t role_n = sizeof roles / sizeof *roles;
 

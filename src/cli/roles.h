@@ -16,6 +16,7 @@
 struct role_env {
 	const struct role *role;
 	struct conf conf;
+	bool demo;                   /* keeper: load the demo network */
 	struct role_page *page;      /* its own */
 	struct watch_conf watch;     /* of the watch role: everybody's pages and event sockets */
 	struct tls *tls;
@@ -39,6 +40,7 @@ struct role {
 	void (*stop)(struct role_env *e); /* any thread */
 	void (*reload)(struct role_env *e, const struct conf *c); /* any thread; may be NULL */
 	bool network, writes;   /* its sandbox: sockets; files below data_dir */
+	const char *own[12];    /* what is its own in data_dir; "" is the directory itself */
 };
 
 extern const struct role roles[];

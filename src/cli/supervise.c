@@ -109,8 +109,10 @@ static enum err enter_sandbox(struct house *h, struct role_env *e, char why[256]
 	char name[64], degraded[128] = "";
 	struct sandbox box = { .user = user_of(h, e->role, name), .network = e->role->network,
 			       .threads = true, .write_dir = e->role->writes ? h->conf.data_dir : NULL };
-	enum err err = sandbox_enter(&box, degraded, why);
+	enum err err = box.user ? prepare_owner(&h->conf, e->role->own, box.user, why) : ERR_OK;
 
+	if (!err)
+		err = sandbox_enter(&box, degraded, why);
 	if (!err && degraded[0])
 		LOG(LOG_NOTE, "role.sandbox_less", kv_text("what", degraded));
 	return err;
@@ -134,6 +136,7 @@ static int body(void *ctx, int control)
 	if (e && map_pages(h, s, e)) {
 		e->role = s->role;
 		e->conf = h->conf;
+		e->demo = h->how->demo;
 		metric_map(&e->page->metrics);
 		err = s->role->open(e, why);
 	}

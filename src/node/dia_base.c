@@ -82,10 +82,10 @@ static struct dia_header answer(const struct dia_header *req)
 static void finish(struct dia_node *n, struct dia_conn *c, struct wr *w, size_t start)
 {
 	dia_end(w, start);
-	conn_send(n, c, w);
+	dia_conn_send(n, c, w);
 }
 
-void base_send_cer(struct dia_node *n, struct dia_conn *c)
+void dia_base_send_cer(struct dia_node *n, struct dia_conn *c)
 {
 	uint8_t bytes[BASE_MAX];
 	struct wr w = { .p = bytes, .cap = sizeof bytes };
@@ -98,7 +98,7 @@ void base_send_cer(struct dia_node *n, struct dia_conn *c)
 	finish(n, c, &w, start);
 }
 
-void base_send_cea(struct dia_node *n, struct dia_conn *c, uint32_t result)
+void dia_base_send_cea(struct dia_node *n, struct dia_conn *c, uint32_t result)
 {
 	uint8_t bytes[BASE_MAX];
 	struct wr w = { .p = bytes, .cap = sizeof bytes };
@@ -112,7 +112,7 @@ void base_send_cea(struct dia_node *n, struct dia_conn *c, uint32_t result)
 	finish(n, c, &w, start);
 }
 
-void base_send_dwr(struct dia_node *n, struct dia_conn *c)
+void dia_base_send_dwr(struct dia_node *n, struct dia_conn *c)
 {
 	uint8_t bytes[BASE_MAX];
 	struct wr w = { .p = bytes, .cap = sizeof bytes };
@@ -125,7 +125,7 @@ void base_send_dwr(struct dia_node *n, struct dia_conn *c)
 	finish(n, c, &w, start);
 }
 
-void base_send_dwa(struct dia_node *n, struct dia_conn *c, const struct dia_header *req)
+void dia_base_send_dwa(struct dia_node *n, struct dia_conn *c, const struct dia_header *req)
 {
 	uint8_t bytes[BASE_MAX];
 	struct wr w = { .p = bytes, .cap = sizeof bytes };
@@ -138,7 +138,7 @@ void base_send_dwa(struct dia_node *n, struct dia_conn *c, const struct dia_head
 	finish(n, c, &w, start);
 }
 
-void base_send_dpr(struct dia_node *n, struct dia_conn *c, uint32_t cause)
+void dia_base_send_dpr(struct dia_node *n, struct dia_conn *c, uint32_t cause)
 {
 	uint8_t bytes[BASE_MAX];
 	struct wr w = { .p = bytes, .cap = sizeof bytes };
@@ -150,7 +150,7 @@ void base_send_dpr(struct dia_node *n, struct dia_conn *c, uint32_t cause)
 	finish(n, c, &w, start);
 }
 
-void base_send_dpa(struct dia_node *n, struct dia_conn *c, const struct dia_header *req)
+void dia_base_send_dpa(struct dia_node *n, struct dia_conn *c, const struct dia_header *req)
 {
 	uint8_t bytes[BASE_MAX];
 	struct wr w = { .p = bytes, .cap = sizeof bytes };
@@ -179,7 +179,7 @@ static void take_app(const struct dia_node *n, struct dia_ce *ce, uint32_t app)
 		ce->apps[ce->app_n++] = app;
 }
 
-bool base_read_ce(const struct dia_node *n, const struct msg *m, struct dia_ce *ce)
+bool dia_base_read_ce(const struct dia_node *n, const struct msg *m, struct dia_ce *ce)
 {
 	const struct slot *in = m->slot + m->slot->first;
 	struct view host = view_first(tab_get(m, AVP_ORIGIN_HOST), DIA_TEXT_MAX - 1);

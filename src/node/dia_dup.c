@@ -9,7 +9,7 @@
 #define SEEN_MIN  4096u
 #define SEEN_MAX  262144u
 
-bool dup_init(struct dia_node *n)
+bool dia_dup_init(struct dia_node *n)
 {
 	uint32_t size = SEEN_MIN;
 

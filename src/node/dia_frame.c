@@ -49,13 +49,13 @@ static void refuse(struct dia_node *n, struct dia_conn *c, const struct frame *f
 	struct wr w = { .p = bytes, .cap = sizeof bytes };
 
 	dia_refuse(&w, &n->conf, &f->m, &f->h, f->raw, f->err, 0);
-	conn_send(n, c, &w);
+	dia_conn_send(n, c, &w);
 }
 
 /* What we and the caller think of a CER or CEA: an address of ours is no peer. */
 static void judge_ce(struct dia_node *n, struct dia_conn *c, const struct frame *f)
 {
-	bool common = base_read_ce(n, &f->m, &c->ce);
+	bool common = dia_base_read_ce(n, &f->m, &c->ce);
 
 	if (view_eq_case(c->ce.host_v, n->conf.host) || view_eq_case(c->ce.host_v, n->conf.dial_host))
 		c->ce.admit.result = RESULT_UNKNOWN_PEER;
@@ -69,18 +69,18 @@ static void wait_cer(struct dia_node *n, struct dia_conn *c, const struct frame 
 {
 	if (c->held || !is(f, DIA_CODE_CE, true)) {
 		metric_add(M_DIA_DROPPED, DIA_DROPPED_BEFORE_CE, 1);
-		conn_drop(n, c, "anything but a CER first");
+		dia_conn_drop(n, c, "anything but a CER first");
 		return;
 	}
 	if (f->err) {
 		refuse(n, c, f);
-		conn_drop(n, c, "malformed CER");
+		dia_conn_drop(n, c, "malformed CER");
 		return;
 	}
 	c->ce_hop = f->h.hop_by_hop;
 	c->ce_end = f->h.end_to_end;
 	judge_ce(n, c, f);
-	peer_on_cer(n, c);
+	dia_peer_on_cer(n, c);
 }
 
 static void wait_cea(struct dia_node *n, struct dia_conn *c, const struct frame *f)
@@ -89,18 +89,18 @@ static void wait_cea(struct dia_node *n, struct dia_conn *c, const struct frame 
 
 	if (!is(f, DIA_CODE_CE, false) || f->h.hop_by_hop != c->ce_hop) {
 		metric_add(M_DIA_DROPPED, DIA_DROPPED_BEFORE_CE, 1);
-		conn_drop(n, c, "anything but the CEA first");
+		dia_conn_drop(n, c, "anything but the CEA first");
 		return;
 	}
 	result = f->m.slot_n > 0 ? dia_u32(tab_get(&f->m, AVP_RESULT_CODE)) : 0;
 	if (f->err || result != RESULT_SUCCESS) {
 		LOG(LOG_NOTE, "dia.peer.refuses_us", KV("address", c->link.address),
 		    KV("result", result), KV("error", err_text(f->err)));
-		conn_drop(n, c, "CEA refuses or is malformed");
+		dia_conn_drop(n, c, "CEA refuses or is malformed");
 		return;
 	}
 	judge_ce(n, c, f);
-	peer_on_cea(n, c);
+	dia_peer_on_cea(n, c);
 }
 
 /* Origin-State-Id (RFC 6733 §8.16): a higher one says that the peer lost what it knew. S6a keeps no
@@ -117,11 +117,11 @@ static void note_state(struct dia_peer *p, const struct frame *f)
 
 static void on_dpr(struct dia_node *n, struct dia_conn *c, const struct frame *f)
 {
-	base_send_dpa(n, c, &f->h);
+	dia_base_send_dpa(n, c, &f->h);
 	if (c->state == DIA_CLOSING)
 		return; /* both at once: each waits for its DPA */
 	c->until = n->now + DPA_WAIT_MS;
-	peer_down(n, c->peer, DIA_CLOSING, "peer disconnects");
+	dia_peer_down(n, c->peer, DIA_CLOSING, "peer disconnects");
 	if (dia_u32(tab_get(&f->m, AVP_DISCONNECT_CAUSE)) != DIA_BYE_REBOOTING)
 		c->peer->backoff_ms = BACKOFF_MAX_MS; /* §5.4: it does not want us back at once */
 }
@@ -137,18 +137,18 @@ static void base(struct dia_node *n, struct dia_conn *c, const struct frame *f)
 	}
 	if (is(f, DIA_CODE_DW, true)) {
 		note_state(c->peer, f);
-		base_send_dwa(n, c, &f->h);
+		dia_base_send_dwa(n, c, &f->h);
 	} else if (is(f, DIA_CODE_DW, false)) {
 		note_state(c->peer, f);
 	} else if (is(f, DIA_CODE_DP, true)) {
 		on_dpr(n, c, f);
 	} else if (is(f, DIA_CODE_DP, false)) {
 		if (c->dpr_out)
-			conn_drop(n, c, "disconnected");
+			dia_conn_drop(n, c, "disconnected");
 	} else if (is_request(f)) { /* a CER in between: the same as before, or it could not come here */
 		c->ce_hop = f->h.hop_by_hop;
 		c->ce_end = f->h.end_to_end;
-		base_send_cea(n, c, RESULT_SUCCESS);
+		dia_base_send_cea(n, c, RESULT_SUCCESS);
 	}
 }
 
@@ -175,13 +175,13 @@ static void application(struct dia_node *n, struct dia_conn *c, const struct fra
 		n->act.request(n->ctx, p, &f->m, &f->h, f->raw, f->err);
 		return;
 	}
-	s = pending_take(n, p, &f->h);
+	s = dia_pending_take(n, p, &f->h);
 	if (!s) {
 		metric_add(M_DIA_DROPPED, DIA_DROPPED_UNMATCHED, 1);
 		return;
 	}
 	n->act.answer(n->ctx, p, &f->m, &f->h, f->raw, f->err, &s->p);
-	pending_release(n, s);
+	dia_pending_release(n, s);
 }
 
 /* The old connection is alive after all: the newer one must go. */
@@ -189,8 +189,8 @@ static void proved(struct dia_node *n, struct dia_peer *p)
 {
 	if (!p->held)
 		return;
-	base_send_cea(n, p->held, RESULT_ELECTION_LOST);
-	conn_drop(n, p->held, "the peer has an open connection already");
+	dia_base_send_cea(n, p->held, RESULT_ELECTION_LOST);
+	dia_conn_drop(n, p->held, "the peer has an open connection already");
 }
 
 static void when_open(struct dia_node *n, struct dia_conn *c, const struct frame *f)
@@ -210,14 +210,14 @@ static void when_open(struct dia_node *n, struct dia_conn *c, const struct frame
 
 void dia_node_frame(struct dia_node *n, uint32_t conn, struct view raw, struct arena *mem, uint64_t now)
 {
-	struct dia_conn *c = conn_of_id(n, conn);
+	struct dia_conn *c = dia_conn_of_id(n, conn);
 	struct frame f = { .raw = raw };
 
 	n->now = now;
 	if (!c)
 		return;
 	if (raw.n < DIA_HEADER) {
-		conn_drop(n, c, "no Diameter");
+		dia_conn_drop(n, c, "no Diameter");
 		return;
 	}
 	parse(n, &f, mem);

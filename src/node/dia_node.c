@@ -38,7 +38,7 @@ static bool allocate(struct dia_node *n)
 		if (!n->open[i])
 			return false;
 	}
-	if (!n->peers || !n->host_of || !n->conns || !n->conn_of || !pending_init(n) || !dup_init(n))
+	if (!n->peers || !n->host_of || !n->conns || !n->conn_of || !dia_pending_init(n) || !dia_dup_init(n))
 		return false;
 	for (uint32_t i = n->conn_n; i-- > 0;) {
 		n->conns[i].next = n->conn_free;
@@ -112,7 +112,7 @@ uint32_t dia_node_in_flight(const struct dia_node *n)
 
 /* --- connections ---------------------------------------------------------------------------- */
 
-struct dia_conn *conn_of_id(struct dia_node *n, uint32_t id)
+struct dia_conn *dia_conn_of_id(struct dia_node *n, uint32_t id)
 {
 	struct dia_conn *c = n->conn_of[id & n->conn_mask];
 
@@ -125,7 +125,7 @@ static struct dia_conn *conn_new(struct dia_node *n, const struct dia_link *link
 {
 	struct dia_conn *c = n->conn_free, **at = &n->conn_of[link->conn & n->conn_mask];
 
-	if (!c || n->stopping || conn_of_id(n, link->conn))
+	if (!c || n->stopping || dia_conn_of_id(n, link->conn))
 		return NULL;
 	n->conn_free = c->next;
 	*c = (struct dia_conn){ .link = *link, .next = *at, .used = true };
@@ -134,13 +134,13 @@ static struct dia_conn *conn_new(struct dia_node *n, const struct dia_link *link
 	return c;
 }
 
-void conn_send(struct dia_node *n, struct dia_conn *c, struct wr *w)
+void dia_conn_send(struct dia_node *n, struct dia_conn *c, struct wr *w)
 {
 	if (!w->err)
 		n->act.send(n->ctx, c->link.conn, wr_done(w));
 }
 
-void conn_forget(struct dia_node *n, struct dia_conn *c, const char *why)
+void dia_conn_forget(struct dia_node *n, struct dia_conn *c, const char *why)
 {
 	struct dia_conn **at = &n->conn_of[c->link.conn & n->conn_mask];
 	struct dia_peer *p = c->peer;
@@ -154,33 +154,33 @@ void conn_forget(struct dia_node *n, struct dia_conn *c, const char *why)
 	if (p && p->held == c)
 		p->held = NULL;
 	else if (p && p->conn == c)
-		peer_lost(n, p, why);
+		dia_peer_lost(n, p, why);
 }
 
 /* Closed before it is forgotten: what follows (failover, the next connection) comes after. */
-void conn_drop(struct dia_node *n, struct dia_conn *c, const char *why)
+void dia_conn_drop(struct dia_node *n, struct dia_conn *c, const char *why)
 {
 	n->act.close(n->ctx, c->link.conn);
-	conn_forget(n, c, why);
+	dia_conn_forget(n, c, why);
 }
 
-void conn_bye(struct dia_node *n, struct dia_conn *c, uint32_t cause)
+void dia_conn_bye(struct dia_node *n, struct dia_conn *c, uint32_t cause)
 {
 	if (c->state == DIA_CLOSING)
 		return;
 	if (c->state != DIA_OPEN && c->state != DIA_SUSPECT) {
-		conn_drop(n, c, "going away");
+		dia_conn_drop(n, c, "going away");
 		return;
 	}
 	c->dpr_out = true;
 	c->until = n->now + DPA_WAIT_MS;
-	base_send_dpr(n, c, cause);
-	peer_down(n, c->peer, DIA_CLOSING, "we disconnect");
+	dia_base_send_dpr(n, c, cause);
+	dia_peer_down(n, c->peer, DIA_CLOSING, "we disconnect");
 }
 
 struct dia_peer *dia_node_peer_of_conn(struct dia_node *n, uint32_t conn)
 {
-	struct dia_conn *c = conn_of_id(n, conn);
+	struct dia_conn *c = dia_conn_of_id(n, conn);
 
 	return c && c->peer && c->peer->conn == c ? c->peer : NULL;
 }
@@ -204,14 +204,14 @@ static void dialled_up(struct dia_node *n, const struct dia_link *link, struct d
 	if (!c) {
 		n->act.close(n->ctx, link->conn);
 		if (!p->conn)
-			peer_lost(n, p, "no room for the connection");
+			dia_peer_lost(n, p, "no room for the connection");
 		return;
 	}
 	c->peer = p;
 	p->conn = c;
 	p->info.conn = link->conn;
 	c->state = p->info.state = DIA_WAIT_CEA;
-	base_send_cer(n, c);
+	dia_base_send_cer(n, c);
 }
 
 void dia_node_up(struct dia_node *n, const struct dia_link *link, struct dia_peer *dialled, uint64_t now)
@@ -232,11 +232,11 @@ void dia_node_up(struct dia_node *n, const struct dia_link *link, struct dia_pee
 
 void dia_node_down(struct dia_node *n, uint32_t conn, const char *why, uint64_t now)
 {
-	struct dia_conn *c = conn_of_id(n, conn);
+	struct dia_conn *c = dia_conn_of_id(n, conn);
 
 	n->now = now;
 	if (c)
-		conn_forget(n, c, why);
+		dia_conn_forget(n, c, why);
 }
 
 static void tick(struct dia_node *n, struct dia_conn *c)
@@ -246,13 +246,13 @@ static void tick(struct dia_node *n, struct dia_conn *c)
 	switch (c->state) {
 	case DIA_WAIT_CER:
 		if (over && c->held && c->peer->conn)
-			conn_drop(n, c->peer->conn, "dead: replaced by a newer connection");
+			dia_conn_drop(n, c->peer->conn, "dead: replaced by a newer connection");
 		else if (over)
-			conn_drop(n, c, "no CER in time");
+			dia_conn_drop(n, c, "no CER in time");
 		break;
 	case DIA_WAIT_CEA:
 		if (over)
-			conn_drop(n, c, "no CEA in time");
+			dia_conn_drop(n, c, "no CEA in time");
 		break;
 	case DIA_OPEN:
 	case DIA_SUSPECT:
@@ -260,7 +260,7 @@ static void tick(struct dia_node *n, struct dia_conn *c)
 		break;
 	case DIA_CLOSING:
 		if (over)
-			conn_drop(n, c, "disconnected");
+			dia_conn_drop(n, c, "disconnected");
 		break;
 	case DIA_CLOSED:
 	case DIA_WAIT_CONN:
@@ -276,8 +276,8 @@ void dia_node_tick(struct dia_node *n, uint64_t now)
 			tick(n, c);
 	}
 	for (struct dia_peer *p = n->peers; p < n->peers + n->peer_n; p++)
-		peer_tick(n, p);
-	pending_tick(n);
+		dia_peer_tick(n, p);
+	dia_pending_tick(n);
 }
 
 bool dia_node_stop(struct dia_node *n, uint32_t disconnect_cause, uint64_t now)
@@ -288,7 +288,7 @@ bool dia_node_stop(struct dia_node *n, uint32_t disconnect_cause, uint64_t now)
 	n->stopping = true;
 	for (struct dia_conn *c = n->conns; c < n->conns + n->conn_n; c++) {
 		if (c->used)
-			conn_bye(n, c, disconnect_cause);
+			dia_conn_bye(n, c, disconnect_cause);
 	}
 	for (struct dia_conn *c = n->conns; c < n->conns + n->conn_n; c++) {
 		if (c->used)

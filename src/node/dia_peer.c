@@ -17,7 +17,7 @@ static struct dia_peer **bucket(struct dia_node *n, struct view host)
 	return &n->host_of[h & n->host_mask];
 }
 
-struct dia_peer *peer_find(struct dia_node *n, struct view host)
+struct dia_peer *dia_peer_find(struct dia_node *n, struct view host)
 {
 	struct dia_peer *p = *bucket(n, host);
 
@@ -75,14 +75,14 @@ static struct dia_peer *peer_new(struct dia_node *n)
 	return best;
 }
 
-void peer_free(struct dia_node *n, struct dia_peer *p)
+void dia_peer_free(struct dia_node *n, struct dia_peer *p)
 {
 	unname(n, p);
 	p->used = p->removed = p->configured = false;
 }
 
 /* It is no longer open: what waits for its answers goes elsewhere. */
-void peer_down(struct dia_node *n, struct dia_peer *p, enum dia_peer_state to, const char *why)
+void dia_peer_down(struct dia_node *n, struct dia_peer *p, enum dia_peer_state to, const char *why)
 {
 	struct dia_peer **list = n->open[p->info.kind];
 	bool was_open = p->info.state == DIA_OPEN;
@@ -99,10 +99,10 @@ void peer_down(struct dia_node *n, struct dia_peer *p, enum dia_peer_state to, c
 	p->info.since_ms = n->now;
 	metric_set(M_DIA_PEERS, 0, n->open_n[0] + n->open_n[1] + n->open_n[2]);
 	n->act.peer_down(n->ctx, p, why);
-	pending_fail(n, p, why);
+	dia_pending_fail(n, p, why);
 }
 
-void peer_retry(struct dia_node *n, struct dia_peer *p)
+void dia_peer_retry(struct dia_node *n, struct dia_peer *p)
 {
 	uint64_t wait = p->backoff_ms;
 
@@ -137,7 +137,7 @@ static void take_up(struct dia_node *n, struct dia_peer *p, struct dia_conn *c)
 	dia_watch_start(n, c);
 	p->dwa_due = p->reopen ? REOPEN_DWA : 0;
 	if (!p->reopen) {
-		peer_open(n, p);
+		dia_peer_open(n, p);
 		return;
 	}
 	dia_watch_probe(n, c);
@@ -145,33 +145,33 @@ static void take_up(struct dia_node *n, struct dia_peer *p, struct dia_conn *c)
 
 static void accept(struct dia_node *n, struct dia_peer *p, struct dia_conn *c)
 {
-	base_send_cea(n, c, RESULT_SUCCESS);
+	dia_base_send_cea(n, c, RESULT_SUCCESS);
 	take_up(n, p, c);
 }
 
 static void refuse(struct dia_node *n, struct dia_conn *c, uint32_t result, const char *why)
 {
 	LOG(LOG_NOTE, "dia.peer.refused", KV("host", c->ce.host_v), KV("address", c->link.address),
-	    KV("result", result), KV("why", why));
-	base_send_cea(n, c, result);
-	conn_drop(n, c, why);
+	    KV("result", result), KV("why", why), KV_CLAUSE("R-3.b"));
+	dia_base_send_cea(n, c, result);
+	dia_conn_drop(n, c, why);
 }
 
-void peer_lost(struct dia_node *n, struct dia_peer *p, const char *why)
+void dia_peer_lost(struct dia_node *n, struct dia_peer *p, const char *why)
 {
 	struct dia_conn *next = p->held;
 
 	p->conn = NULL;
 	p->info.conn = 0;
-	peer_down(n, p, DIA_CLOSED, why);
+	dia_peer_down(n, p, DIA_CLOSED, why);
 	if (p->conn || !p->used)
 		return; /* the caller has removed it, in peer_down or lost */
 	if (p->removed && !p->dialling)
-		peer_free(n, p);
+		dia_peer_free(n, p);
 	else if (next && p->held == next)
 		accept(n, p, next);
 	else if (p->configured)
-		peer_retry(n, p);
+		dia_peer_retry(n, p);
 }
 
 /* RFC 6733 §5.6.4: of two connections the one lives that the host of the higher name accepted. */
@@ -194,6 +194,13 @@ static void hold(struct dia_node *n, struct dia_peer *p, struct dia_conn *c, uin
 	c->until = n->now + wait_ms;
 }
 
+/* We dialled it by a name of our own, so to the peer that is another peer, and it will go on dialling
+ * us until we take its connection. */
+static bool by_another_name(const struct dia_node *n, const struct dia_conn *c)
+{
+	return c->link.outbound && n->conf.dial_host.n > 0;
+}
+
 /* A peer that has a connection comes with another. If it restarted (its Origin-State-Id grew), or the
  * one it has is failing already, the new one is right. Else the old one must prove that it is alive. */
 static void second(struct dia_node *n, struct dia_peer *p, struct dia_conn *c)
@@ -207,7 +214,7 @@ static void second(struct dia_node *n, struct dia_peer *p, struct dia_conn *c)
 	if (old->state == DIA_WAIT_CEA) {
 		hold(n, p, c, CE_WAIT_MS);
 		if (we_win(n, c->ce.host_v))
-			conn_drop(n, old, "election won by the other connection");
+			dia_conn_drop(n, old, "election won by the other connection");
 		return;
 	}
 	if (n->stopping) {
@@ -215,15 +222,18 @@ static void second(struct dia_node *n, struct dia_peer *p, struct dia_conn *c)
 		return;
 	}
 	hold(n, p, c, PROBE_MS);
-	if (old->state == DIA_OPEN && c->ce.state_id <= p->state_id)
+	if (old->state == DIA_OPEN && by_another_name(n, old)) {
+		dia_base_send_dpr(n, old, DIA_BYE_DO_NOT_WANT);
+	} else if (old->state == DIA_OPEN && c->ce.state_id <= p->state_id) {
 		dia_watch_probe(n, old);
-	else
-		conn_drop(n, old, "replaced by a newer connection");
+		return;
+	}
+	dia_conn_drop(n, old, "replaced by a newer connection");
 }
 
-void peer_on_cer(struct dia_node *n, struct dia_conn *c)
+void dia_peer_on_cer(struct dia_node *n, struct dia_conn *c)
 {
-	struct dia_peer *p = peer_find(n, c->ce.host_v);
+	struct dia_peer *p = dia_peer_find(n, c->ce.host_v);
 
 	if (c->ce.admit.result != RESULT_SUCCESS) {
 		refuse(n, c, c->ce.admit.result, "not admitted");
@@ -246,37 +256,37 @@ static bool merge(struct dia_node *n, struct dia_peer *p, struct dia_conn *c, st
 	struct dia_conn *theirs = other->conn;
 
 	if (other->configured) {
-		conn_drop(n, c, "another configured peer has this Origin-Host");
+		dia_conn_drop(n, c, "another configured peer has this Origin-Host");
 		return false;
 	}
 	if (!theirs || !we_win(n, c->ce.host_v)) {
 		if (theirs)
-			conn_drop(n, theirs, "election lost");
+			dia_conn_drop(n, theirs, "election lost");
 		unname(n, other);
 		return true;
 	}
 	/* Its connection stays, and becomes that of the configured peer. */
 	theirs->peer = NULL;
 	other->conn = NULL;
-	peer_down(n, other, DIA_CLOSED, "known by configuration now");
+	dia_peer_down(n, other, DIA_CLOSED, "known by configuration now");
 	unname(n, other);
 	c->peer = NULL;
 	p->conn = NULL;
-	conn_drop(n, c, "election won by the other connection");
+	dia_conn_drop(n, c, "election won by the other connection");
 	take_up(n, p, theirs);
 	return false;
 }
 
-void peer_on_cea(struct dia_node *n, struct dia_conn *c)
+void dia_peer_on_cea(struct dia_node *n, struct dia_conn *c)
 {
-	struct dia_peer *p = c->peer, *other = peer_find(n, c->ce.host_v);
+	struct dia_peer *p = c->peer, *other = dia_peer_find(n, c->ce.host_v);
 
 	if (c->ce.admit.result != RESULT_SUCCESS) {
-		conn_drop(n, c, "not admitted");
+		dia_conn_drop(n, c, "not admitted");
 		return;
 	}
 	if (p->named && !view_eq_case(p->info.host, c->ce.host_v)) {
-		conn_drop(n, c, "Origin-Host is not the configured one");
+		dia_conn_drop(n, c, "Origin-Host is not the configured one");
 		return;
 	}
 	if (other && other != p && !merge(n, p, c, other))
@@ -286,19 +296,19 @@ void peer_on_cea(struct dia_node *n, struct dia_conn *c)
 
 		p->held = NULL;
 		loser->peer = NULL;
-		conn_drop(n, loser, "election lost");
+		dia_conn_drop(n, loser, "election lost");
 	}
 	take_up(n, p, c);
 }
 
 struct dia_peer *dia_node_peer(struct dia_node *n, enum dia_peer_kind kind, struct view host, void *user)
 {
-	struct dia_peer *p = host.n > 0 ? peer_find(n, host) : NULL;
+	struct dia_peer *p = host.n > 0 ? dia_peer_find(n, host) : NULL;
 
 	if (host.n >= DIA_TEXT_MAX || (p && p->configured))
 		return NULL;
 	while (p && p->conn && p->info.kind != kind) /* and the one that waits, which takes over */
-		conn_drop(n, p->conn, "configured as another kind of peer");
+		dia_conn_drop(n, p->conn, "configured as another kind of peer");
 	p = p ? p : peer_new(n);
 	if (!p)
 		return NULL;
@@ -318,11 +328,11 @@ void dia_node_peer_remove(struct dia_node *n, struct dia_peer *p)
 	p->removed = true;
 	p->info.user = NULL;
 	if (p->held)
-		conn_drop(n, p->held, "peer removed");
+		dia_conn_drop(n, p->held, "peer removed");
 	if (p->conn)
-		conn_bye(n, p->conn, DIA_BYE_DO_NOT_WANT);
+		dia_conn_bye(n, p->conn, DIA_BYE_DO_NOT_WANT);
 	else if (!p->dialling)
-		peer_free(n, p);
+		dia_peer_free(n, p);
 	unname(n, p); /* whoever comes by this name now is another peer */
 }
 
@@ -331,12 +341,12 @@ void dia_node_dial_failed(struct dia_node *n, struct dia_peer *p, const char *wh
 	n->now = now;
 	p->dialling = false;
 	if (p->removed && !p->conn)
-		peer_free(n, p);
+		dia_peer_free(n, p);
 	else if (!p->conn)
-		peer_lost(n, p, why);
+		dia_peer_lost(n, p, why);
 }
 
-void peer_tick(struct dia_node *n, struct dia_peer *p)
+void dia_peer_tick(struct dia_node *n, struct dia_peer *p)
 {
 	if (!p->used || !p->configured || p->dialling || p->info.state != DIA_CLOSED ||
 	    n->now < p->dial_at || n->stopping)

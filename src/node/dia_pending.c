@@ -9,7 +9,7 @@
 
 #define BITS_MAX 22
 
-bool pending_init(struct dia_node *n)
+bool dia_pending_init(struct dia_node *n)
 {
 	uint32_t bits = 1;
 
@@ -82,14 +82,14 @@ static void link_out(struct dia_node *n, struct pending_slot *s)
 	s->used = false;
 }
 
-void pending_release(struct dia_node *n, struct pending_slot *s)
+void dia_pending_release(struct dia_node *n, struct pending_slot *s)
 {
 	s->hop += 1u << n->pending_bits;
 	s->age_next = n->pending_free;
 	n->pending_free = number(n, s);
 }
 
-struct pending_slot *pending_take(struct dia_node *n, const struct dia_peer *from,
+struct pending_slot *dia_pending_take(struct dia_node *n, const struct dia_peer *from,
 				  const struct dia_header *h)
 {
 	uint32_t i = h->hop_by_hop & ((1u << n->pending_bits) - 1);
@@ -105,17 +105,17 @@ static void lose(struct dia_node *n, struct pending_slot *s, const char *why)
 {
 	link_out(n, s);
 	n->act.lost(n->ctx, &s->p, why);
-	pending_release(n, s);
+	dia_pending_release(n, s);
 }
 
 /* The first is taken anew each time: `lost` may send requests, though none to this peer. */
-void pending_fail(struct dia_node *n, struct dia_peer *p, const char *why)
+void dia_pending_fail(struct dia_node *n, struct dia_peer *p, const char *why)
 {
 	while (p->pending_first != NO_PENDING)
 		lose(n, &n->pending[p->pending_first], why);
 }
 
-void pending_tick(struct dia_node *n)
+void dia_pending_tick(struct dia_node *n)
 {
 	while (n->oldest != NO_PENDING &&
 	       n->now - n->pending[n->oldest].p.sent_ms >= n->conf.pending_ms)

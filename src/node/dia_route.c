@@ -41,7 +41,7 @@ struct dia_peer *dia_node_route(struct dia_node *n, enum dia_peer_kind kind, uin
 
 struct dia_peer *dia_node_peer_of_host(struct dia_node *n, struct view host)
 {
-	struct dia_peer *p = peer_find(n, host);
+	struct dia_peer *p = dia_peer_find(n, host);
 
 	return p && p->info.state == DIA_OPEN ? p : NULL;
 }

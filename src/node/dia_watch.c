@@ -21,10 +21,10 @@ void dia_watch_probe(struct dia_node *n, struct dia_conn *c)
 		return;
 	c->dwr_out = true;
 	dia_watch_start(n, c);
-	base_send_dwr(n, c);
+	dia_base_send_dwr(n, c);
 }
 
-void peer_open(struct dia_node *n, struct dia_peer *p)
+void dia_peer_open(struct dia_node *n, struct dia_peer *p)
 {
 	struct dia_peer **list = n->open[p->info.kind];
 
@@ -48,9 +48,9 @@ void dia_watch_heard(struct dia_node *n, struct dia_conn *c, bool dwa)
 		return;
 	if (p->dwa_due == 0) { /* SUSPECT: any sign of life will do */
 		c->dwr_out = false;
-		peer_open(n, p);
+		dia_peer_open(n, p);
 	} else if (dwa && --p->dwa_due == 0) {
-		peer_open(n, p);
+		dia_peer_open(n, p);
 	} else if (dwa) {
 		dia_watch_probe(n, c);
 	}
@@ -63,12 +63,12 @@ void dia_watch_tick(struct dia_node *n, struct dia_conn *c)
 	if (c->state == DIA_SUSPECT) {
 		c->peer->reopen = true;
 		metric_add(M_DIA_WATCHDOG, 1, 1);
-		conn_drop(n, c, "watchdog unanswered");
+		dia_conn_drop(n, c, "watchdog unanswered");
 	} else if (c->dwr_out) {
 		dia_watch_start(n, c);
 		c->peer->dwa_due = 0;
 		metric_add(M_DIA_WATCHDOG, 0, 1);
-		peer_down(n, c->peer, DIA_SUSPECT, "watchdog unanswered");
+		dia_peer_down(n, c->peer, DIA_SUSPECT, "watchdog unanswered");
 	} else {
 		dia_watch_probe(n, c);
 	}

@@ -105,50 +105,50 @@ struct dia_node {
 
 /* dia_node.c */
 uint32_t dia_random(struct dia_node *n, uint32_t below);
-struct dia_conn *conn_of_id(struct dia_node *n, uint32_t id);
-void conn_send(struct dia_node *n, struct dia_conn *c, struct wr *w);
-/* Forget a connection; with `conn_drop` the caller is asked to close it too. */
-void conn_forget(struct dia_node *n, struct dia_conn *c, const char *why);
-void conn_drop(struct dia_node *n, struct dia_conn *c, const char *why);
+struct dia_conn *dia_conn_of_id(struct dia_node *n, uint32_t id);
+void dia_conn_send(struct dia_node *n, struct dia_conn *c, struct wr *w);
+/* Forget a connection; with `dia_conn_drop` the caller is asked to close it too. */
+void dia_conn_forget(struct dia_node *n, struct dia_conn *c, const char *why);
+void dia_conn_drop(struct dia_node *n, struct dia_conn *c, const char *why);
 /* Say goodbye on it (DPR) if it got that far, else just drop it. */
-void conn_bye(struct dia_node *n, struct dia_conn *c, uint32_t cause);
+void dia_conn_bye(struct dia_node *n, struct dia_conn *c, uint32_t cause);
 
 /* dia_peer.c */
-struct dia_peer *peer_find(struct dia_node *n, struct view host);
-void peer_on_cer(struct dia_node *n, struct dia_conn *c);
-void peer_on_cea(struct dia_node *n, struct dia_conn *c);
+struct dia_peer *dia_peer_find(struct dia_node *n, struct view host);
+void dia_peer_on_cer(struct dia_node *n, struct dia_conn *c);
+void dia_peer_on_cea(struct dia_node *n, struct dia_conn *c);
 /* Its connection is gone: fail over, dial again, let the one that waits take its place. */
-void peer_lost(struct dia_node *n, struct dia_peer *p, const char *why);
-void peer_down(struct dia_node *n, struct dia_peer *p, enum dia_peer_state to, const char *why);
-void peer_retry(struct dia_node *n, struct dia_peer *p);
-void peer_free(struct dia_node *n, struct dia_peer *p);
-void peer_tick(struct dia_node *n, struct dia_peer *p);
+void dia_peer_lost(struct dia_node *n, struct dia_peer *p, const char *why);
+void dia_peer_down(struct dia_node *n, struct dia_peer *p, enum dia_peer_state to, const char *why);
+void dia_peer_retry(struct dia_node *n, struct dia_peer *p);
+void dia_peer_free(struct dia_node *n, struct dia_peer *p);
+void dia_peer_tick(struct dia_node *n, struct dia_peer *p);
 
 /* dia_watch.c */
 void dia_watch_start(struct dia_node *n, struct dia_conn *c);
 void dia_watch_probe(struct dia_node *n, struct dia_conn *c);
 void dia_watch_heard(struct dia_node *n, struct dia_conn *c, bool dwa);
 void dia_watch_tick(struct dia_node *n, struct dia_conn *c);
-void peer_open(struct dia_node *n, struct dia_peer *p);
+void dia_peer_open(struct dia_node *n, struct dia_peer *p);
 
 /* dia_base.c */
-void base_send_cer(struct dia_node *n, struct dia_conn *c);
-void base_send_cea(struct dia_node *n, struct dia_conn *c, uint32_t result);
-void base_send_dwr(struct dia_node *n, struct dia_conn *c);
-void base_send_dwa(struct dia_node *n, struct dia_conn *c, const struct dia_header *req);
-void base_send_dpr(struct dia_node *n, struct dia_conn *c, uint32_t cause);
-void base_send_dpa(struct dia_node *n, struct dia_conn *c, const struct dia_header *req);
+void dia_base_send_cer(struct dia_node *n, struct dia_conn *c);
+void dia_base_send_cea(struct dia_node *n, struct dia_conn *c, uint32_t result);
+void dia_base_send_dwr(struct dia_node *n, struct dia_conn *c);
+void dia_base_send_dwa(struct dia_node *n, struct dia_conn *c, const struct dia_header *req);
+void dia_base_send_dpr(struct dia_node *n, struct dia_conn *c, uint32_t cause);
+void dia_base_send_dpa(struct dia_node *n, struct dia_conn *c, const struct dia_header *req);
 /* Read a CER or CEA. False: no application in common (5010). */
-bool base_read_ce(const struct dia_node *n, const struct msg *m, struct dia_ce *ce);
+bool dia_base_read_ce(const struct dia_node *n, const struct msg *m, struct dia_ce *ce);
 
 /* dia_pending.c */
-bool pending_init(struct dia_node *n);
+bool dia_pending_init(struct dia_node *n);
 /* The request that this answer is for, taken out of the lists; NULL if there is none. */
-struct pending_slot *pending_take(struct dia_node *n, const struct dia_peer *from,
+struct pending_slot *dia_pending_take(struct dia_node *n, const struct dia_peer *from,
 				  const struct dia_header *h);
-void pending_release(struct dia_node *n, struct pending_slot *s);
-void pending_fail(struct dia_node *n, struct dia_peer *p, const char *why);
-void pending_tick(struct dia_node *n);
+void dia_pending_release(struct dia_node *n, struct pending_slot *s);
+void dia_pending_fail(struct dia_node *n, struct dia_peer *p, const char *why);
+void dia_pending_tick(struct dia_node *n);
 
 /* dia_dup.c */
-bool dup_init(struct dia_node *n);
+bool dia_dup_init(struct dia_node *n);

@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC  "MERLONK1"
-#define BATCH  256
-#define HEX    (2 * SEALBOX_PUBLIC)
+#define MAGIC "MERLONK1"
+#define BATCH 256
+#define HEX (2 * SEALBOX_PUBLIC)
 
 static enum err says(char why[256], enum err err, const char *what, const char *path)
 {
-	snprintf(why, 256, "%.60s %.120s: %.60s", what, path, errno ? strerror(errno) : err_text(err));
+	snprintf(why, 256, "%.60s %.120s: %.60s", what, path,
+		 errno ? strerror(errno) : err_text(err));
 	return err;
 }
 
@@ -53,6 +54,11 @@ static enum err read_all(int fd, uint8_t *p, size_t n)
 /* Make `from` durable under the name `to`. */
 static enum err settle(int dir_fd, int fd, const char *from, const char *to)
 {
+	struct stat dir;
+
+	/* Who owns the directory is to read the file, whoever writes it (an importing root). */
+	if (fstat(dir_fd, &dir) == 0 && geteuid() == 0 && fchown(fd, dir.st_uid, dir.st_gid) != 0)
+		return ERR_IO;
 	if (fsync(fd) || renameat(dir_fd, from, dir_fd, to) || fsync(dir_fd))
 		return ERR_IO;
 	return ERR_OK;
@@ -98,7 +104,8 @@ enum err spool_pub_get(const char *data_dir, uint8_t pub[SEALBOX_PUBLIC], char w
 	snprintf(path, sizeof path, "%s/" SPOOL_PUB, data_dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return says(why, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "the vault's public key", path);
+		return says(why, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "the vault's public key",
+			    path);
 	errno = 0;
 	err = read_all(fd, text, sizeof text);
 	close(fd);
@@ -116,22 +123,23 @@ enum err spool_pub_get(const char *data_dir, uint8_t pub[SEALBOX_PUBLIC], char w
 static enum err write_row(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *row)
 {
 	uint8_t plain[SPOOL_PLAIN], sealed[SPOOL_SEALED];
-	struct wr w = { .p = plain, .cap = sizeof plain };
+	struct wr w = {.p = plain, .cap = sizeof plain};
 	enum err err;
 
 	wr_be(&w, row->imsi, 8);
-	wr_view(&w, (struct view){ row->key.k.b, 16 });
-	wr_view(&w, (struct view){ row->key.opc.b, 16 });
-	wr_view(&w, (struct view){ row->key.amf, 2 });
-	err = w.err ? w.err : sealbox_put(pub, (struct view){ plain, sizeof plain }, sealed);
+	wr_view(&w, (struct view){row->key.k.b, 16});
+	wr_view(&w, (struct view){row->key.opc.b, 16});
+	wr_view(&w, (struct view){row->key.amf, 2});
+	err = w.err ? w.err : sealbox_put(pub, (struct view){plain, sizeof plain}, sealed);
 	secret_wipe(plain, sizeof plain);
 	return err ? err : write_all(fd, sealed, sizeof sealed);
 }
 
-static enum err write_rows(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *rows, size_t n)
+static enum err write_rows(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *rows,
+			   size_t n)
 {
 	uint8_t head[SPOOL_HEAD];
-	struct wr w = { .p = head, .cap = sizeof head };
+	struct wr w = {.p = head, .cap = sizeof head};
 	enum err err;
 
 	wr_view(&w, VIEW(MAGIC));
@@ -153,8 +161,8 @@ static int open_spool(const char *data_dir)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-enum err spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *rows, size_t n,
-		     char why[256])
+enum err spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC],
+		     const struct vault_row *rows, size_t n, char why[256])
 {
 	int dir = open_spool(data_dir), fd = -1;
 	char part[64], name[64];
@@ -183,12 +191,12 @@ enum err spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC], co
 	return err;
 }
 
-static enum err open_row(const uint8_t *sealed, const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
-			 struct vault_row *row)
+static enum err open_row(const uint8_t *sealed, const uint8_t pub[SEALBOX_PUBLIC],
+			 const struct secret32 *priv, struct vault_row *row)
 {
 	uint8_t plain[SPOOL_PLAIN];
-	struct rd r = { .left = { plain, sizeof plain } };
-	enum err err = sealbox_get(pub, priv, (struct view){ sealed, SPOOL_SEALED }, plain);
+	struct rd r = {.left = {plain, sizeof plain}};
+	enum err err = sealbox_get(pub, priv, (struct view){sealed, SPOOL_SEALED}, plain);
 
 	if (err)
 		return err;
@@ -204,7 +212,7 @@ static enum err open_row(const uint8_t *sealed, const uint8_t pub[SEALBOX_PUBLIC
 static size_t rows_of(int fd)
 {
 	uint8_t head[SPOOL_HEAD];
-	struct rd r = { .left = { head, sizeof head } };
+	struct rd r = {.left = {head, sizeof head}};
 	struct stat st;
 	size_t n;
 
@@ -213,10 +221,13 @@ static size_t rows_of(int fd)
 	if (!view_eq(rd_take(&r, 8), VIEW(MAGIC)))
 		return 0;
 	n = rd_be(&r, 4);
-	return n <= SPOOL_MAX && (uint64_t)st.st_size == SPOOL_HEAD + (uint64_t)n * SPOOL_SEALED ? n : 0;
+	return n <= SPOOL_MAX && (uint64_t)st.st_size == SPOOL_HEAD + (uint64_t)n * SPOOL_SEALED
+		   ? n
+		   : 0;
 }
 
-enum err spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
+enum err spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBLIC],
+		    const struct secret32 *priv,
 		    enum err (*take)(void *ctx, const struct vault_row *rows, size_t n), void *ctx)
 {
 	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -245,4 +256,20 @@ enum err spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBL
 	if (fd >= 0)
 		close(fd);
 	return err;
+}
+
+enum err spool_reset(const char *data_dir, char why[256])
+{
+	int dir = open_spool(data_dir), fd = -1;
+
+	if (dir >= 0)
+		fd = openat(dir, SPOOL_RESET, O_WRONLY | O_CREAT | O_CLOEXEC, 0660);
+	if (fd < 0)
+		says(why, ERR_IO, "cannot ask for a reset in the spool of", data_dir);
+	if (dir >= 0)
+		close(dir);
+	if (fd < 0)
+		return ERR_IO;
+	close(fd);
+	return ERR_OK;
 }

@@ -1,0 +1,330 @@
+/* merlon import: subscriptions and equipment lists from CSV, streaming. Keys go sealed to the vault first,
+ * then the record is made (design.md, Vaults). Every bad row is told with its line and reason. */
+#include "base/bcd.h"
+#include "cli/cli.h"
+#include "cli/csv.h"
+#include "cli/reach.h"
+#include "records/spool.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BLOCK_ROWS  5000
+#define BLOCK_BYTES (KEEP_LINES_MAX - 8192)
+#define LINE_BYTES  4096
+#define VAULT_MS    10000
+
+struct import {
+	struct reach reach;
+	const char *object, *path, *bad_path;
+	bool update, has_keys;
+	FILE *in, *bad;
+	struct csv_header header;
+	char first[2048];
+	uint64_t line, block_line, done, refused, size, read;
+	struct wr lines;
+	size_t rows;
+	struct vault_row *key;
+	size_t key_n;
+	struct aka *aka;
+	uint8_t pub[SEALBOX_PUBLIC];
+};
+
+static void refuse(struct import *m, uint64_t line, struct view reason)
+{
+	m->refused++;
+	fprintf(m->bad, "%s:%llu: %.*s\n", m->path, (unsigned long long)line, (int)reason.n,
+		(const char *)reason.p);
+}
+
+/* Home takes the keys in; the records follow. Not for ever: home may be elsewhere, or down. */
+static void await_vault(const struct import *m)
+{
+	char path[CONF_TEXT_MAX + 16];
+
+	snprintf(path, sizeof path, "%s/%s", m->reach.conf.data_dir, SPOOL_DIR);
+	for (int waited = 0; waited < VAULT_MS; waited += 20) {
+		DIR *d = opendir(path);
+		const struct dirent *e;
+		bool waits = false;
+
+		while (d && (e = readdir(d)))
+			waits |= strstr(e->d_name, SPOOL_SUFFIX) != NULL;
+		if (d)
+			closedir(d);
+		if (!waits)
+			return;
+		usleep(20000);
+	}
+	fprintf(stderr, "merlon import: home has not taken the keys yet; it will when it runs\n");
+}
+
+static int send_keys(struct import *m)
+{
+	char why[256];
+	enum err err;
+
+	if (m->key_n == 0)
+		return EXIT_DONE;
+	err = spool_write(m->reach.conf.data_dir, m->pub, m->key, m->key_n, why);
+	secret_wipe(m->key, m->key_n * sizeof *m->key);
+	m->key_n = 0;
+	if (err) {
+		fprintf(stderr, "merlon import: %s\n", why);
+		return EXIT_FAILED;
+	}
+	await_vault(m);
+	return EXIT_DONE;
+}
+
+static void take_bad(struct import *m, struct view bad)
+{
+	while (bad.n > 0) {
+		const uint8_t *tab = memchr(bad.p, '\t', bad.n), *end = memchr(bad.p, '\n', bad.n);
+
+		if (!tab || !end || tab > end)
+			return;
+		refuse(m, strtoull((const char *)bad.p, NULL, 10),
+		       (struct view){ tab + 1, (size_t)(end - tab - 1) });
+		bad = (struct view){ end + 1, (size_t)(bad.p + bad.n - end - 1) };
+	}
+}
+
+static void progress(const struct import *m, bool last)
+{
+	if (!isatty(STDERR_FILENO) || m->reach.json)
+		return;
+	fprintf(stderr, "\r%3u %%  %llu records, %llu refused%s",
+		m->size ? (unsigned int)(m->read * 100 / m->size) : 100, (unsigned long long)m->done,
+		(unsigned long long)m->refused, last ? "\n" : "");
+}
+
+static int send_block(struct import *m)
+{
+	struct keep req = { .op = KEEP_IMPORT }, rep;
+	int code = send_keys(m);
+
+	if (code == EXIT_DONE && m->rows > 0) {
+		keep_put_text(&req, KEEP_OBJECT, view_of(m->object));
+		keep_put_text(&req, KEEP_HEADER, view_of(m->first));
+		keep_put_text(&req, KEEP_LINES, wr_done(&m->lines));
+		keep_put_num(&req, KEEP_LINE, m->block_line);
+		keep_put_text(&req, KEEP_MODE, m->update ? VIEW("set") : VIEW("create"));
+		code = reach_call(&m->reach, "import", &req, &rep);
+		if (code == EXIT_DONE) {
+			m->done += rep.num[KEEP_DONE];
+			take_bad(m, rep.text[KEEP_BAD]);
+		}
+	}
+	m->lines.n = 0;
+	m->rows = 0;
+	m->block_line = m->line + 1;
+	progress(m, false);
+	return code;
+}
+
+/* The keys of one line, ready for the vault; the reason why not, or NULL. */
+static const char *read_keys(struct import *m, const struct csv_keys *c, struct vault_row *row)
+{
+	uint8_t op[16];
+
+	*row = (struct vault_row){ .imsi = bcd_of(c->imsi), .key.amf = { 0x80, 0 } };
+	if (row->imsi == 0 || c->imsi.n > 15)
+		return "imsi: must be 6 to 15 digits";
+	if (c->alg.n > 0 && !view_eq_case(c->alg, VIEW("milenage")))
+		return view_under(c->alg, VIEW("tuak")) ? "alg: TUAK keys cannot be kept by this version" :
+		       "alg: must be milenage; COMP128 is broken and refused (R-5.2.1.b)";
+	if (c->topc.n > 0)
+		return "topc: belongs to TUAK, which this version cannot keep";
+	if (!csv_hex(c->k, row->key.k.b, 16))
+		return "k: must be 32 hexadecimal digits";
+	if (c->amf.n > 0 && !csv_hex(c->amf, row->key.amf, 2))
+		return "amf: must be 4 hexadecimal digits";
+	if ((c->opc.n > 0) == (c->op.n > 0))
+		return "opc, op: give one of them";
+	if (c->opc.n > 0)
+		return csv_hex(c->opc, row->key.opc.b, 16) ? NULL : "opc: must be 32 hexadecimal digits";
+	if (!csv_hex(c->op, op, 16))
+		return "op: must be 32 hexadecimal digits";
+	return aka_opc(m->aka, op, &row->key.k, &row->key.opc) == ERR_OK ? NULL : "op: no OPc could be made";
+}
+
+/* One line joins the block; a bad one leaves an empty line there, so that numbers stay true. */
+static void add_line(struct import *m, struct view line)
+{
+	struct csv_keys keys;
+	struct wr rest = m->lines;
+	const char *reason = NULL;
+
+	if (!m->has_keys) {
+		wr_view(&m->lines, line);
+	} else if (csv_split(&m->header, line, &keys, &rest) != ERR_OK) {
+		reason = "more columns than the header has, or a quoted key";
+	} else {
+		reason = keys.any ? read_keys(m, &keys, &m->key[m->key_n]) : NULL;
+		if (!reason) {
+			m->lines = rest;
+			m->key_n += keys.any;
+		}
+	}
+	if (reason)
+		refuse(m, m->line, view_of(reason));
+	wr_be(&m->lines, '\n', 1);
+	m->rows++;
+}
+
+static struct view trimmed(const char *text)
+{
+	size_t n = strlen(text);
+
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	return (struct view){ (const uint8_t *)text, n };
+}
+
+static int read_first(struct import *m)
+{
+	struct view line;
+
+	if (!fgets(m->first, sizeof m->first, m->in)) {
+		fprintf(stderr, "merlon import: %s: empty\n", m->path);
+		return EXIT_FAILED;
+	}
+	line = trimmed(m->first);
+	m->first[line.n] = 0;
+	m->line = 1;
+	m->block_line = 2;
+	if (!m->object)
+		m->object = strncmp(m->first, "imei,", 5) == 0 ? "equipment" : "subscription";
+	if (csv_header(&m->header, line) != ERR_OK) {
+		fprintf(stderr, "merlon import: %s:1: more than %d columns\n", m->path, CSV_COLUMNS);
+		return EXIT_FAILED;
+	}
+	m->has_keys = strcmp(m->object, "subscription") == 0 && m->header.k >= 0;
+	return EXIT_DONE;
+}
+
+static int read_lines(struct import *m)
+{
+	char text[LINE_BYTES];
+	int code = EXIT_DONE;
+
+	while (code == EXIT_DONE && fgets(text, sizeof text, m->in)) {
+		struct view line = trimmed(text);
+
+		m->line++;
+		m->read += strlen(text);
+		if (line.n + 1 == sizeof text) {
+			refuse(m, m->line, VIEW("longer than 4095 bytes"));
+			fprintf(stderr, "merlon import: %s:%llu: too long to go on\n", m->path,
+				(unsigned long long)m->line);
+			code = EXIT_FAILED;
+		} else {
+			add_line(m, line);
+			if (m->rows == BLOCK_ROWS || m->lines.n > BLOCK_BYTES)
+				code = send_block(m);
+		}
+		secret_wipe(text, sizeof text);
+	}
+	return code == EXIT_DONE ? send_block(m) : code;
+}
+
+static int import_file(struct import *m)
+{
+	char why[256];
+	int code;
+
+	m->in = strcmp(m->path, "-") == 0 ? stdin : fopen(m->path, "re");
+	if (!m->in) {
+		fprintf(stderr, "merlon import: %s: cannot be read\n", m->path);
+		return EXIT_FAILED;
+	}
+	if (fseek(m->in, 0, SEEK_END) == 0) {
+		m->size = (uint64_t)ftell(m->in);
+		rewind(m->in);
+	}
+	code = read_first(m);
+	if (code == EXIT_DONE && m->has_keys && spool_pub_get(m->reach.conf.data_dir, m->pub, why) != ERR_OK) {
+		fprintf(stderr, "merlon import: %s (home must have run once)\n", why);
+		code = EXIT_FAILED;
+	}
+	if (code == EXIT_DONE)
+		code = read_lines(m);
+	progress(m, true);
+	if (m->in != stdin)
+		fclose(m->in);
+	return code;
+}
+
+static bool make_room(struct import *m)
+{
+	m->lines = (struct wr){ .p = malloc(KEEP_LINES_MAX), .cap = KEEP_LINES_MAX };
+	m->key = calloc(BLOCK_ROWS + 1, sizeof *m->key);
+	m->aka = aka_new();
+	m->bad = m->bad_path ? fopen(m->bad_path, "we") : stderr;
+	return m->lines.p && m->key && m->aka && m->bad;
+}
+
+static void free_room(struct import *m)
+{
+	reach_close(&m->reach);
+	if (m->bad && m->bad != stderr)
+		fclose(m->bad);
+	if (m->key)
+		secret_wipe(m->key, (BLOCK_ROWS + 1) * sizeof *m->key);
+	free(m->key);
+	free(m->lines.p);
+	aka_free(m->aka);
+}
+
+int import_files(struct reach *r, const char *object, bool update, const char *bad, int n, char **paths)
+{
+	struct import m = { .reach = *r, .update = update, .bad_path = bad };
+	int code = make_room(&m) ? reach_open(&m.reach, "import", true) : EXIT_FAILED;
+
+	for (int i = 0; i < n && code == EXIT_DONE; i++) {
+		m.path = paths[i];
+		m.object = object;
+		code = import_file(&m);
+	}
+	if (code == EXIT_DONE && m.reach.json)
+		printf("{\"done\":%llu,\"refused\":%llu}\n", (unsigned long long)m.done,
+		       (unsigned long long)m.refused);
+	else if (code == EXIT_DONE)
+		printf("%llu records, %llu lines refused\n", (unsigned long long)m.done,
+		       (unsigned long long)m.refused);
+	if (code == EXIT_DONE && m.refused > 0)
+		code = EXIT_FAILED;
+	free_room(&m);
+	return code;
+}
+
+int cmd_import(int argc, char **argv)
+{
+	static const struct command me = {
+		"import", "import [OPTION]... FILE...",
+		"Load CSV files with a header, as they stream: subscriptions (imsi,iccid,msisdn,eid,alg,k,opc,op,topc,\n"
+		"amf,tenant,profile,priority,imei) or an equipment list (imei,list,reason,expires). Keys are sealed to\n"
+		"the vault and never enter the records; op becomes OPc and is not stored. Every line refused is told\n"
+		"with its reason; the others are loaded.", cmd_import };
+	struct reach r = { 0 };
+	const char *object = NULL, *bad = NULL;
+	bool update = false;
+	const struct arg row[] = {
+		REACH_ARGS(r),
+		{ "--object", ARG_TEXT, &object, "NAME", "what the lines are, if not told by their header", 0, 0 },
+		{ "--update", ARG_FLAG, &update, "", "change records that exist already", 0, 0 },
+		{ "--refused", ARG_TEXT, &bad, "FILE", "write refused lines there, not to standard error", 0, 0 },
+	};
+	int code, n = args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code);
+
+	if (n < 0)
+		return code;
+	if (n == 0) {
+		fprintf(stderr, "merlon import: name a file; see merlon import --help\n");
+		return EXIT_USAGE;
+	}
+	return import_files(&r, object, update, bad, n, argv);
+}

@@ -1,0 +1,88 @@
+/* Parts of the command line that need no system: subscription files, simulated devices, histograms. */
+#include "cli/csv.h"
+#include "cli/sim_device.h"
+#include "cli/sim_hist.h"
+#include "unit/test.h"
+
+static struct csv_header header;
+static uint8_t room[512];
+
+/* R-2.b: no key reaches the records. */
+TEST(key_columns_are_cut_out_of_a_line)
+{
+	struct wr rest = { .p = room, .cap = sizeof room };
+	struct csv_keys keys;
+
+	check_eq(csv_header(&header, VIEW("imsi,iccid,alg,k,opc,op,topc,amf,tenant")), ERR_OK);
+	check_eq(csv_split(&header, VIEW("001010000000001,89,milenage,AA,BB,,,8000,\"a,b\""), &keys, &rest), ERR_OK);
+	check(view_eq(wr_done(&rest), VIEW("001010000000001,89,milenage,,,,,,\"a,b\"")));
+	check(view_eq(keys.k, VIEW("AA")) && view_eq(keys.opc, VIEW("BB")) && view_eq(keys.amf, VIEW("8000")));
+	check(keys.any);
+	rest.n = 0;
+	check_eq(csv_split(&header, VIEW("001010000000001,89,milenage,,,,,,x"), &keys, &rest), ERR_OK);
+	check(!keys.any);
+}
+
+TEST(a_line_that_hides_a_key_is_refused)
+{
+	struct wr rest = { .p = room, .cap = sizeof room };
+	struct csv_keys keys;
+
+	check_eq(csv_split(&header, VIEW("1,2,3,\"AA\",5,6,7,8,9"), &keys, &rest), ERR_VALUE);
+	rest.n = 0;
+	check_eq(csv_split(&header, VIEW("1,2,3,4,5,6,7,8,9,10"), &keys, &rest), ERR_LENGTH);
+}
+
+TEST(hexadecimal_is_read_whole_or_not_at_all)
+{
+	uint8_t b[2];
+
+	check(csv_hex(VIEW("80fF"), b, 2) && b[0] == 0x80 && b[1] == 0xff);
+	check(!csv_hex(VIEW("80f"), b, 2));
+	check(!csv_hex(VIEW("80fg"), b, 2));
+	check(!csv_hex(VIEW("80ff00"), b, 2));
+}
+
+/* .f: TS 24.301 §5.5.1.2.6: T3411 until the fifth try, then T3402. */
+TEST(a_device_tries_five_times_and_then_rests)
+{
+	struct device d = { 0 };
+
+	for (int i = 1; i <= 4; i++) {
+		d.tries++;
+		check_eq(device_take(&d, NEWS_TEMPORARY, 0, 0), T3411_MS);
+	}
+	d.tries++;
+	check_eq(device_take(&d, NEWS_TEMPORARY, 0, 0), T3402_MS);
+	check_eq(d.tries, 0);
+	check_eq(device_take(&d, NEWS_BACK_OFF, 90000, 0), 90000);
+	check_eq(device_take(&d, device_news_of(0, 5001), 0, 0), UINT32_MAX);
+	check_eq(d.state, DEVICE_BARRED);
+}
+
+TEST(each_answer_means_to_a_device_what_annex_a_says)
+{
+	check_eq(device_news_of(2001, 0), NEWS_OK);
+	check_eq(device_news_of(0, 5001), NEWS_INVALID);
+	check_eq(device_news_of(0, 5004), NEWS_NOT_HERE);
+	check_eq(device_news_of(0, 4181), NEWS_TEMPORARY);
+	check_eq(device_news_of(5012, 0), NEWS_TEMPORARY);
+	check_eq(device_news_of(3004, 0), NEWS_TEMPORARY);
+	check_eq(device_news_of(5004, 0), NEWS_TEMPORARY); /* base 5004 is another thing */
+}
+
+TEST(percentiles_are_within_three_percent)
+{
+	static struct hist h;
+
+	for (uint64_t us = 1; us <= 100000; us++)
+		hist_add(&h, us);
+	check(hist_at(&h, 0.5) >= 49000 && hist_at(&h, 0.5) <= 52000);
+	check(hist_at(&h, 0.99) >= 98000 && hist_at(&h, 0.99) <= 100000);
+	check_eq(hist_at(&h, 1.0), 100000);
+	check_eq(hist_at(&(struct hist){ 0 }, 0.5), 0);
+}
+
+TESTS(T(key_columns_are_cut_out_of_a_line), T(a_line_that_hides_a_key_is_refused),
+      T(hexadecimal_is_read_whole_or_not_at_all), T(a_device_tries_five_times_and_then_rests),
+      T(each_answer_means_to_a_device_what_annex_a_says), T(percentiles_are_within_three_percent))
