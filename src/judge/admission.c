@@ -60,6 +60,15 @@ uint32_t flying_now(const struct flying *f)
 	return n;
 }
 
+uint32_t flying_all(const struct admission *a)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < LANES; i++)
+		n += flying_now(&a->lane[i].flying);
+	return n;
+}
+
 static void add(_Atomic uint32_t *n, uint32_t by)
 {
 	atomic_fetch_add_explicit(n, by, memory_order_relaxed);
@@ -140,7 +149,8 @@ static uint32_t rank_of(struct admission *a, const struct admission_ask *ask, co
 	return ask->prio * RANK_CLASS + (due ? 0 : RANK_LATE) + stretch(a, ask, level);
 }
 
-/* How much of the limit a class may fill: the lower leave room to the higher. */
+/* How much of the limit a class may fill: the lower leave room to the higher. All that flies counts, in
+ * whichever lane: updates that were promised room take it from new attaches. */
 static bool has_room(const struct admission *a, const struct lane *l, uint8_t prio)
 {
 	static const uint32_t percent[PRIO_N] = { 100, 95, 85, 65 };
@@ -148,7 +158,7 @@ static bool has_room(const struct admission *a, const struct lane *l, uint8_t pr
 
 	if (prio == PRIO_CRITICAL)
 		limit = (a->conf.ceiling + a->conf.reserve) << 8;
-	return (uint64_t)flying_now(&l->flying) << 8 < limit;
+	return (uint64_t)flying_all(a) << 8 < limit;
 }
 
 /* Book a return; false if that slot has all that the target can spare then. */
@@ -215,8 +225,10 @@ struct admission_say admission_judge(struct admission *a, const struct admission
 	uint32_t rank;
 
 	tick(a, ask->now_ms);
-	if (ask->begun && flying_now(&l->flying) < a->conf.ceiling + a->conf.reserve)
+	if (ask->begun && flying_now(&l->flying) < a->conf.ceiling + a->conf.reserve) {
+		add(&a->begun_n, 1);
 		return (struct admission_say){ .admit = true };
+	}
 	c = calendar_of(a, ask);
 	rank = rank_of(a, ask, &c);
 	count(&a->offered[ask->prio]);

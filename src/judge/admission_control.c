@@ -6,6 +6,7 @@
 #define LATENCY_MIN_US 1000   /* the clock has milliseconds: below that all latencies are alike */
 #define LIMIT_ONE    256u
 #define WEIGHT_MAX   8
+#define OVERBOOK     105      /* percent: arrivals are uneven, and the limit catches what is too much */
 
 static uint32_t take(_Atomic uint32_t *n)
 {
@@ -81,17 +82,10 @@ static void share_out(struct shares *s)
 	}
 }
 
-static uint32_t flying_all(const struct admission *a)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < LANES; i++)
-		n += flying_now(&a->lane[i].flying);
-	return n;
-}
-
-/* What the target carries shows only while it has all it can do. With work shed and room left, what was
- * learned is too low: it rises, by a tenth a second at most (docomo 2021: facts/numbers.md). */
+/* What the target carries shows only while it has all it can do. So the most it has carried lately counts,
+ * smoothed over half a second, and fades by two percent a second; the limit on requests in flight catches
+ * what that is too much, and nothing would fill a target left idle. With work shed and room left it is too
+ * low: it rises by a tenth a second (docomo 2021, facts/numbers.md: no faster). */
 static void learn_rate(struct admission *a, uint64_t done, uint64_t dt_ms, uint32_t limit_hits,
 		       uint32_t level_hits)
 {
@@ -99,12 +93,11 @@ static void learn_rate(struct admission *a, uint64_t done, uint64_t dt_ms, uint3
 	uint64_t limit = atomic_load(&a->lane[0].limit) / LIMIT_ONE;
 	bool full = limit_hits > 0 || flying_all(a) * 2 >= limit;
 
-	if (rate == 0)
-		rate = full ? seen : 0;
+	a->seen_rate = a->seen_rate ? (a->seen_rate * 3 + seen) / 4 : seen;
+	if (a->seen_rate > rate && (rate > 0 || full))
+		rate = a->seen_rate;
 	else if (full)
-		rate = (rate * 15 + seen) / 16;
-	else if (seen > rate)
-		rate = seen;
+		rate -= (rate - a->seen_rate) / 64 < rate / 512 ? (rate - a->seen_rate) / 64 : rate / 512;
 	else if (level_hits > 0)
 		rate += rate / 100 + 1;
 	if (a->conf.rate > 0 && rate > a->conf.rate)
@@ -156,6 +149,15 @@ static void weather(struct admission *a, bool shedding, uint64_t now_ms)
 	}
 }
 
+/* What new attaches must wait for: what flies, and updates beyond the half of the work that they are
+ * when all is steady; they come of attaches let in before the rate was known. */
+static uint64_t backlog_of(const struct admission *a, uint64_t begun, uint64_t budget)
+{
+	uint64_t usual = budget * 6 / 10;
+
+	return flying_all(a) / 2 + (begun > usual ? 2 * (begun - usual) : 0);
+}
+
 void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 {
 	uint32_t hist[HIST_N], limit_hits = take(&a->limit_hits), level_hits = take(&a->level_hits);
@@ -174,8 +176,8 @@ void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 
 	weather(a, limit_hits > 0 || level_hits > 0, now_ms);
 	tell(a, asked, shed, now_ms);
-	budget = (uint64_t)atomic_load(&a->rate) * dt / 1000;
-	backlog = flying_all(a) / 2;
+	budget = (uint64_t)atomic_load(&a->rate) * dt / 1000 * OVERBOOK / 100;
+	backlog = backlog_of(a, take(&a->begun_n), budget);
 	budget = budget > backlog ? budget - backlog : 0;
 	if (!admission_stormy(a) || demand <= budget)
 		atomic_store(&a->threshold, RANK_ALL);

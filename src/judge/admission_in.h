@@ -48,7 +48,7 @@ struct admission {
 	_Atomic uint32_t hist[HIST_N];       /* first messages since the last tick, in requests to come */
 	_Atomic uint32_t threshold;          /* ranks below come in */
 	_Atomic uint64_t tick_ms;            /* the last control step; who moves it makes the next */
-	_Atomic uint32_t done_n, limit_hits, level_hits, asked_n, shed_n; /* since the last tick */
+	_Atomic uint32_t done_n, limit_hits, level_hits, asked_n, shed_n, begun_n; /* since the last tick */
 	_Atomic uint64_t epoch_ms;           /* the storm's; 0: none */
 	_Atomic uint64_t slot[SLOTS];        /* booked returns: slot number << 32 | count */
 	_Atomic uint64_t overload;           /* sequence in ms << 8 | percent */
@@ -57,11 +57,13 @@ struct admission {
 	atomic_flag controlling;
 	/* The controller's own: by whoever holds `controlling`. */
 	uint64_t calm_ms;                    /* since when there is no sign of a storm */
+	uint64_t seen_rate;                  /* requests a second, smoothed */
 	uint32_t shed_permille, gen;
 };
 
-/* Requests in flight. */
+/* Requests in flight: of a lane, and of all. */
 uint32_t flying_now(const struct flying *f);
+uint32_t flying_all(const struct admission *a);
 
 /* One control step, by the worker that moved tick_ms from `was_ms` to `now_ms`. */
 void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms);

@@ -13,10 +13,12 @@
 _Static_assert(sizeof(struct sighting) == WORDS * sizeof(uint64_t), "a sighting is a cache line");
 
 /* Each place under a sequence lock: odd while it is written. The words are atomic, so that a reader that
- * loses the race reads rubbish it will notice, and not undefined behaviour. */
+ * loses the race reads rubbish it will notice, and not undefined behaviour. The IMSIs stand together: to
+ * find nothing costs one cache line, to find something two. */
 struct place {
-	_Atomic uint64_t seq;
-	_Atomic uint64_t word[WAYS][WORDS];
+	_Alignas(64) _Atomic uint64_t seq;
+	_Atomic uint64_t imsi[WAYS];
+	_Alignas(64) _Atomic uint64_t word[WAYS][WORDS];
 };
 
 struct sightings {
@@ -33,9 +35,10 @@ struct sightings *sightings_new(size_t entries, const uint8_t key[HASH_KEY])
 
 	while (n * WAYS < entries)
 		n *= 2;
-	s = calloc(1, sizeof *s + n * sizeof s->place[0]);
+	s = aligned_alloc(_Alignof(struct place), sizeof *s + n * sizeof s->place[0]);
 	if (!s)
 		return NULL;
+	memset(s, 0, sizeof *s + n * sizeof s->place[0]);
 	s->place_n = n;
 	memcpy(s->key, key, HASH_KEY);
 	return s;
@@ -92,13 +95,14 @@ static void store(struct place *p, size_t way, const struct sighting *in)
 	uint64_t w[WORDS];
 
 	memcpy(w, in, sizeof w);
+	atomic_store_explicit(&p->imsi[way], in->imsi, memory_order_relaxed);
 	for (size_t i = 0; i < WORDS; i++)
 		atomic_store_explicit(&p->word[way][i], w[i], memory_order_relaxed);
 }
 
 static uint64_t imsi_at(const struct place *p, size_t way)
 {
-	return atomic_load_explicit(&p->word[way][0], memory_order_relaxed);
+	return atomic_load_explicit(&p->imsi[way], memory_order_relaxed);
 }
 
 static bool unchanged(const struct place *p, uint64_t seq)

@@ -26,12 +26,12 @@ enum finding find_ORIGIN_REALM(struct ask *a)
 {
 	if (!a->peer)
 		return FIND_NOTHING;
-	return view_under(a->f->origin_realm, ask_realm(a->peer)) ? FIND_NOTHING : FIND_BAD;
+	return ask_under(a->f->origin_realm, ask_realm(a->peer)) ? FIND_NOTHING : FIND_BAD;
 }
 
 enum finding find_ORIGIN_HOST(struct ask *a)
 {
-	return view_under(a->f->origin_host, a->f->origin_realm) ? FIND_NOTHING : FIND_BAD;
+	return ask_under(a->f->origin_host, a->f->origin_realm) ? FIND_NOTHING : FIND_BAD;
 }
 
 /* The network whose realm a host lies under, tried from the longest realm on. */
@@ -56,9 +56,9 @@ static bool hop_bad(const struct ask *a, struct view hop, bool last)
 	const struct book *b = a->j->book;
 	const struct network_row *row;
 
-	if (view_under(hop, ask_realm(a->peer)) || view_under(hop, a->f->peer_realm))
+	if (ask_under(hop, ask_realm(a->peer)) || ask_under(hop, a->f->peer_realm))
 		return false;
-	if (last || view_under(hop, (struct view){ (const uint8_t *)a->j->realm, a->j->realm_n }))
+	if (last || ask_under(hop, (struct view){ (const uint8_t *)a->j->realm, a->j->realm_n }))
 		return true;
 	row = network_of_host(b, hop);
 	return row && row->plmn != a->peer->plmn;
