@@ -5,7 +5,7 @@
 #include "base/metric.h"
 
 enum op_label { LABEL_AIR, LABEL_ULR, LABEL_PUR, LABEL_NOR, LABEL_ECR, LABEL_OTHER };
-static const char *const op_names[] = { "AIR", "ULR", "PUR", "NOR", "ECR", "other" };
+static const char *const op_names[] = {"AIR", "ULR", "PUR", "NOR", "ECR", "other"};
 
 /* One request, on its way through here. */
 struct asked {
@@ -18,7 +18,7 @@ struct asked {
 
 struct home_rows worker_rows(struct home_worker *w, uint64_t imsi, struct reg_row *reg)
 {
-	struct home_rows rows = { .reg = reg };
+	struct home_rows rows = {.reg = reg};
 
 	rows.sub = w->book->sub(w->book->ctx, imsi);
 	if (rows.sub)
@@ -43,12 +43,15 @@ static void refuse(const struct asked *q, enum err err, uint32_t result)
 
 static void tell(const struct asked *q, uint64_t imsi, enum result result)
 {
+	const struct result_row *row = &result_rows[result];
+
 	metric_add(M_HOME_RESULTS, result, 1);
 	if (result == RESULT_OK)
 		return;
-	LOG(LOG_NOTE, "home.refused", KV("op", op_names[q->op]), KV("result", result_rows[result].text),
-	    KV("code", (uint64_t)result_rows[result].code), kv_id("imsi", imsi),
-	    KV("peer", tab_get(q->in.m, AVP_ORIGIN_HOST)), KV_CLAUSE("R-5.1.b"));
+	LOG(LOG_NOTE, "home.refused", KV("op", op_names[q->op]), KV("result", row->text),
+	    KV("code", (uint64_t)row->code), kv_id("imsi", imsi),
+	    KV("peer", tab_get(q->in.m, AVP_ORIGIN_HOST)),
+	    row->clause[0] ? KV_CLAUSE(row->clause) : (struct kv){.kind = KV_END});
 }
 
 static void send_now(const struct asked *q)
@@ -62,10 +65,10 @@ static void send_now(const struct asked *q)
 	secret_wipe(w->out.p, w->out.n);
 }
 
-/* Keep the finished answer until `reg` is durable. What cannot wait is refused: temporarily, and only this
- * message. */
-static void send_durable(const struct asked *q, const struct reg_row *reg, const struct cancel *cancel,
-			 size_t cancel_n)
+/* Keep the finished answer until `reg` is durable. What cannot wait is refused: temporarily, and
+ * only this message. */
+static void send_durable(const struct asked *q, const struct reg_row *reg,
+			 const struct cancel *cancel, size_t cancel_n)
 {
 	struct home_worker *w = q->w;
 	struct waiting_answer *a = w->out.err ? NULL : waiting_take(w->waiting);
@@ -116,7 +119,8 @@ void answer_durable(struct home_worker *w)
 void answer_load(struct home_worker *w)
 {
 	uint64_t share = waiting_used(w->waiting) * 100 / WAITING_MAX, now = loop_now(w->loop);
-	uint32_t reduction = share > 50 ? (uint32_t)(share - 50) * 2 / 10 * 10 : 0; /* steps of ten: few reports */
+	uint32_t reduction =
+	    share > 50 ? (uint32_t)(share - 50) * 2 / 10 * 10 : 0; /* steps of ten: few reports */
 
 	w->load.value = 65535 * (100 - share) / 100;
 	w->load.validity_s = 10;
@@ -133,15 +137,17 @@ void answer_load(struct home_worker *w)
 
 /* --- the procedures --- */
 
-static void resync_tell(const struct asked *q, const struct auth_request *a, const struct auth_result *r)
+static void resync_tell(const struct asked *q, const struct auth_request *a,
+			const struct auth_result *r)
 {
 	if (a->resync.n > 0)
-		LOG(LOG_NOTE, "home.resync", kv_id("imsi", a->imsi), KV("genuine", (uint64_t)r->resynced),
+		LOG(LOG_NOTE, "home.resync", kv_id("imsi", a->imsi),
+		    KV("genuine", (uint64_t)r->resynced),
 		    KV("peer", tab_get(q->in.m, AVP_ORIGIN_HOST)), KV_CLAUSE("R-5.6.2.d"));
 }
 
-/* Never waits behind a commit, but for a resynchronisation that changed something: its difference must
- * outlive a crash, or the next vector after it would be refused again. */
+/* Never waits behind a commit, but for a resynchronisation that changed something: its difference
+ * must outlive a crash, or the next vector after it would be refused again. */
 static void air(const struct asked *q)
 {
 	struct home_worker *w = q->w;
@@ -156,8 +162,11 @@ static void air(const struct asked *q)
 	rows = worker_rows(w, a.imsi, &reg);
 	if (rows.sub)
 		err = vault_get(w->vault, a.imsi, &key);
-	if (rows.sub && err)
-		LOG(LOG_ERROR, "home.no_key", kv_id("imsi", a.imsi), KV("error", err_text(err)));
+	if (rows.sub && err == ERR_NOT_FOUND)
+		LOG(LOG_NOTE, "home.no_key", kv_id("imsi", a.imsi));
+	else if (rows.sub && err)
+		LOG(LOG_ERROR, "home.key_changed", kv_id("imsi", a.imsi),
+		    KV("error", err_text(err)), KV_CLAUSE("R-3.1.c"));
 	w->means.wall_ms = loop_wall(w->loop);
 	authenticate(&w->self, &w->means, &rows, err ? NULL : &key, &a, &r);
 	secret_wipe(&key, sizeof key);
@@ -229,7 +238,8 @@ static void nor(const struct asked *q)
 
 static void ecr(const struct asked *q)
 {
-	static const char *const colours[] = { [WHITE] = "white", [BLACK] = "black", [GREY] = "grey" };
+	static const char *const colours[] = {
+	    [WHITE] = "white", [BLACK] = "black", [GREY] = "grey"};
 	struct home_worker *w = q->w;
 	uint64_t imsi = s6a_imsi(q->in.m), imei = s6a_imei(q->in.m);
 	struct check_result r;
@@ -239,8 +249,9 @@ static void ecr(const struct asked *q)
 	if (r.result == RESULT_OK) {
 		metric_add(M_S13_CHECKS, r.colour, 1);
 		if (r.colour != WHITE || r.bound)
-			LOG(LOG_NOTE, "home.device_refused", kv_id("imei", imei), kv_id("imsi", imsi),
-			    KV("colour", colours[r.colour]), KV("bound", (uint64_t)r.bound),
+			LOG(LOG_NOTE, "home.device_refused", kv_id("imei", imei),
+			    kv_id("imsi", imsi), KV("colour", colours[r.colour]),
+			    KV("bound", (uint64_t)r.bound),
 			    KV("peer", tab_get(q->in.m, AVP_ORIGIN_HOST)),
 			    KV_CLAUSE(r.bound ? "R-5.1.1.2.b" : "R-5.7.3.a"));
 	}
@@ -248,7 +259,7 @@ static void ecr(const struct asked *q)
 	send_now(q);
 }
 
-static void (*const procedures[])(const struct asked *) = { air, ulr, pur, nor, ecr };
+static void (*const procedures[])(const struct asked *) = {air, ulr, pur, nor, ecr};
 
 static enum op_label label(const struct msg *m)
 {
@@ -281,7 +292,7 @@ static uint32_t misrouted(const struct home_worker *w, const struct msg *m)
 void answer_request(struct home_worker *w, struct dia_peer *from, const struct msg *m,
 		    const struct dia_header *h, struct view raw, enum err err)
 {
-	struct asked q = { .w = w, .from = from, .in = { m, h, &w->me, &w->load }, .raw = raw };
+	struct asked q = {.w = w, .from = from, .in = {m, h, &w->me, &w->load}, .raw = raw};
 	uint32_t wrong;
 
 	q.op = err ? LABEL_OTHER : label(m);

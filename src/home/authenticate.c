@@ -1,12 +1,13 @@
-/* Authentication vectors (TS 29.272 5.2.3.1, TS 33.401 6.1, TS 33.102 6.3). No vector needs a write; only a
- * genuine resynchronisation stores something. */
+/* Authentication vectors (TS 29.272 5.2.3.1, TS 33.401 6.1, TS 33.102 6.3). No vector needs a
+ * write; only a genuine resynchronisation stores something. */
 #include "home/procedure.h"
 
-#define EPS_RATS  (RAT_WB_EUTRAN | RAT_NB_IOT | RAT_LTE_M)
-#define OLD_RATS  (RAT_UTRAN | RAT_GERAN)
-#define RAND_N    16
-#define AUTS_N    14
-#define SEPARATION 0x80 /* first bit of the AMF: 1 for EPS, 0 for UTRAN and GERAN (TS 33.401 6.1.1) */
+#define EPS_RATS (RAT_WB_EUTRAN | RAT_NB_IOT | RAT_LTE_M)
+#define OLD_RATS (RAT_UTRAN | RAT_GERAN)
+#define RAND_N 16
+#define AUTS_N 14
+#define SEPARATION                                                                                 \
+	0x80 /* first bit of the AMF: 1 for EPS, 0 for UTRAN and GERAN (TS 33.401 6.1.1) */
 
 static uint32_t at_most(uint32_t asked, uint32_t max)
 {
@@ -15,10 +16,10 @@ static uint32_t at_most(uint32_t asked, uint32_t max)
 	return asked < max ? asked : max;
 }
 
-/* What was asked for against what the profile holds. Both kinds may be asked at once; the one the profile
- * lacks is then left out. */
-static enum result choose(const struct home_self *self, const struct profile_row *p, const struct auth_request *q,
-			  struct auth_result *out)
+/* What was asked for against what the profile holds. Both kinds may be asked at once; the one the
+ * profile lacks is then left out. */
+static enum result choose(const struct home_self *self, const struct profile_row *p,
+			  const struct auth_request *q, struct auth_result *out)
 {
 	if (q->eps_n > 0 && (p->rats & EPS_RATS))
 		out->eps_n = at_most(q->eps_n, self->vector_max);
@@ -30,9 +31,10 @@ static enum result choose(const struct home_self *self, const struct profile_row
 	return q->eps_n > 0 ? RESULT_NO_EPS : RESULT_RAT;
 }
 
-/* TS 33.102 6.3.5. A forged or replayed AUTS changes nothing: the vectors go out under the old difference. */
-static void resync(const struct auth_means *means, const struct aka_key *key, const struct auth_request *q,
-		   struct auth_result *out)
+/* TS 33.102 6.3.5. A forged or replayed AUTS changes nothing: the vectors go out under the old
+ * difference. */
+static void resync(const struct auth_means *means, const struct aka_key *key,
+		   const struct auth_request *q, struct auth_result *out)
 {
 	uint64_t sqn_ms;
 	int64_t dif;
@@ -58,7 +60,8 @@ static enum err vector(const struct auth_means *means, const struct aka_key *key
 }
 
 static enum err eps_vectors(const struct home_self *self, const struct auth_means *means,
-			    const struct aka_key *key, const struct auth_request *q, struct auth_result *out)
+			    const struct aka_key *key, const struct auth_request *q,
+			    struct auth_result *out)
 {
 	uint64_t ind = (uint64_t)self->node_id * 8 + DOMAIN_MME;
 	struct aka_key k = *key;
@@ -66,19 +69,22 @@ static enum err eps_vectors(const struct home_self *self, const struct auth_mean
 	enum err err = ERR_OK;
 
 	if (out->eps_n > 0)
-		err = sqn_issue(means->sqn, q->imsi, means->wall_ms, out->reg.dif, out->eps_n, &seq);
+		err =
+		    sqn_issue(means->sqn, q->imsi, means->wall_ms, out->reg.dif, out->eps_n, &seq);
 	k.amf[0] |= SEPARATION;
 	for (uint32_t i = 0; i < out->eps_n && !err; i++) {
 		err = vector(means, &k, (seq + i) << 5 | ind, &out->eps[i].v);
 		if (!err)
-			err = aka_kasme(means->aka, &out->eps[i].v, q->plmn_octets, out->eps[i].kasme);
+			err = aka_kasme(means->aka, &out->eps[i].v, q->plmn_octets,
+					out->eps[i].kasme);
 	}
 	secret_wipe(&k, sizeof k);
 	return err;
 }
 
 static enum err utran_vectors(const struct home_self *self, const struct auth_means *means,
-			      const struct aka_key *key, const struct auth_request *q, struct auth_result *out)
+			      const struct aka_key *key, const struct auth_request *q,
+			      struct auth_result *out)
 {
 	uint64_t ind = (uint64_t)self->node_id * 8 + DOMAIN_SGSN;
 	struct aka_key k = *key;
@@ -86,7 +92,8 @@ static enum err utran_vectors(const struct home_self *self, const struct auth_me
 	enum err err = ERR_OK;
 
 	if (out->utran_n > 0)
-		err = sqn_issue(means->sqn, q->imsi, means->wall_ms, out->reg.dif, out->utran_n, &seq);
+		err = sqn_issue(means->sqn, q->imsi, means->wall_ms, out->reg.dif, out->utran_n,
+				&seq);
 	k.amf[0] &= (uint8_t)~SEPARATION;
 	for (uint32_t i = 0; i < out->utran_n && !err; i++)
 		err = vector(means, &k, (seq + i) << 5 | ind, &out->utran[i]);
@@ -94,8 +101,9 @@ static enum err utran_vectors(const struct home_self *self, const struct auth_me
 	return err;
 }
 
-void authenticate(const struct home_self *self, const struct auth_means *means, const struct home_rows *rows,
-		  const struct aka_key *key, const struct auth_request *q, struct auth_result *out)
+void authenticate(const struct home_self *self, const struct auth_means *means,
+		  const struct home_rows *rows, const struct aka_key *key,
+		  const struct auth_request *q, struct auth_result *out)
 {
 	enum err err;
 

@@ -2,7 +2,7 @@
 #include "home/procedure.h"
 
 #define IMEI_N 14 /* TAC and serial number; a 15th digit is a check digit */
-#define TAC_N  8
+#define TAC_N 8
 
 /* The entry that counts today: the device's own, else its type's. One that has run out is none. */
 static const struct equip_row *entry(const struct book *b, uint64_t imei, uint64_t wall_ms)
@@ -14,8 +14,8 @@ static const struct equip_row *entry(const struct book *b, uint64_t imei, uint64
 	return e && (e->until == 0 || wall_ms / 1000 < e->until) ? e : NULL;
 }
 
-/* A meter's SIM found in a phone is stolen, whatever the colour of the phone. A profile that only wants to
- * know, and a subscription that must not be cut off, get grey: served and followed. */
+/* A meter's SIM found in a phone is stolen, whatever the colour of the phone. A profile that only
+ * wants to know, and a subscription that must not be cut off, get grey: served and followed. */
 static enum colour stranger(const struct sub_row *sub, const struct profile_row *p)
 {
 	if (sub->prio == PRIO_CRITICAL || (p && p->binding == BINDING_ALERT))
@@ -28,8 +28,8 @@ static bool in_other_device(const struct sub_row *sub, uint64_t imei)
 	return sub && sub->imei != 0 && !bcd_begins(imei, sub->imei);
 }
 
-void check_device(const struct home_self *self, const struct book *book, uint64_t imei, uint64_t imsi,
-		  uint64_t wall_ms, struct check_result *out)
+void check_device(const struct home_self *self, const struct book *book, uint64_t imei,
+		  uint64_t imsi, uint64_t wall_ms, struct check_result *out)
 {
 	uint64_t device = bcd_first(imei, IMEI_N);
 	const struct equip_row *e = device ? entry(book, device, wall_ms) : NULL;

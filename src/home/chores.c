@@ -9,8 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STEP_NS  100000000L
-#define RESET    "reset"
+#define STEP_NS 100000000L
 
 static enum err take(void *ctx, const struct vault_row *rows, size_t n)
 {
@@ -56,7 +55,8 @@ static void poll_spool(struct chores *c)
 		return;
 	}
 	while ((e = readdir(dir))) {
-		if (strcmp(e->d_name, RESET) == 0 && unlinkat(c->spool_fd, RESET, 0) == 0)
+		if (strcmp(e->d_name, SPOOL_RESET) == 0 &&
+		    unlinkat(c->spool_fd, SPOOL_RESET, 0) == 0)
 			atomic_store(&c->reset_wanted, true);
 		else if (ends(e->d_name, SPOOL_SUFFIX))
 			import(c, e->d_name);
@@ -76,7 +76,7 @@ void chores_step(struct chores *c, uint64_t wall_ms)
 static void *work(void *ctx)
 {
 	struct chores *c = ctx;
-	const struct timespec step = { .tv_nsec = STEP_NS };
+	const struct timespec step = {.tv_nsec = STEP_NS};
 	struct timespec now;
 
 	while (!atomic_load(&c->stop)) {

@@ -1,5 +1,5 @@
-/* What may block: renewing the SQN reservation, and taking spooled keys into the vault. A thread of its own, begun
- * once the loop runs, so that it lives inside the sandbox too. */
+/* What may block: renewing the SQN reservation, and taking spooled keys into the vault. A thread of
+ * its own, begun once the loop runs, so that it lives inside the sandbox too. */
 #pragma once
 #include "crypto/sqn.h"
 #include "records/vault.h"
@@ -7,9 +7,9 @@
 #include <stdatomic.h>
 
 struct chores {
-	struct sqn *sqn;          /* borrowed */
-	struct vault *vault;      /* borrowed */
-	int spool_fd;             /* the spool's directory */
+	struct sqn *sqn;     /* borrowed */
+	struct vault *vault; /* borrowed */
+	int spool_fd;	     /* the spool's directory */
 	uint8_t pub[SEALBOX_PUBLIC];
 	struct secret32 priv;
 	pthread_t thread;

@@ -1,12 +1,12 @@
-/* Following the feed: changes from the cursor on, and passes over the registrations where a change concerns
- * many, or where the ring has run over the cursor. */
+/* Following the feed: changes from the cursor on, and passes over the registrations where a change
+ * concerns many, or where the ring has run over the cursor. */
 #include "home/feed.h"
 
 #define BATCH 64
 
 void feed_init(struct feed *f, uint64_t cursor)
 {
-	*f = (struct feed){ .cursor = cursor };
+	*f = (struct feed){.cursor = cursor};
 	feed_want_all(f); /* what was queued when the process ended is found again by comparing */
 }
 
@@ -112,7 +112,7 @@ bool feed_step(struct feed *f, const struct feed_means *m, size_t max)
 	changes(f, m, max);
 	if (!f->scanning && (f->next.all || f->next.profile_n > 0)) {
 		f->now = f->next;
-		f->next = (struct feed_wish){ 0 };
+		f->next = (struct feed_wish){0};
 		f->scan_after = 0;
 		f->scanning = true;
 	}

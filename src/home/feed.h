@@ -1,6 +1,6 @@
-/* From a change of the records to what serving nodes must hear of it: CLR, DSR, IDR (TS 29.272 5.2.1.2,
- * 5.2.2). At least once and idempotent: a registration keeps the digest of what its node was told until the
- * node has answered, and a start compares them all. */
+/* From a change of the records to what serving nodes must hear of it: CLR, DSR, IDR
+ * (TS 29.272 5.2.1.2, 5.2.2). At least once and idempotent: a registration keeps the digest of what
+ * its node was told until the node has answered, and a start compares them all. */
 #pragma once
 #include "home/outbox.h"
 #include "home/s6a.h"
@@ -10,16 +10,17 @@ enum sync { SYNC_NONE, SYNC_CANCEL, SYNC_DELETE, SYNC_INSERT };
 
 struct sync_plan {
 	enum sync what;
-	uint8_t nodes;               /* REG_MME, REG_SGSN: who must hear it */
+	uint8_t nodes; /* REG_MME, REG_SGSN: who must hear it */
 	struct s6a_deletion deletion;
 };
 
-/* What a registered subscriber's nodes must be told next. Pure. A withdrawal comes before an insertion: an IDR
- * adds and replaces, it takes nothing away but APNs. */
+/* What a registered subscriber's nodes must be told next. Pure. A withdrawal comes before an
+ * insertion: an IDR adds and replaces, it takes nothing away but APNs. */
 struct sync_plan feed_plan(const struct home_rows *rows, uint64_t own_plmn, uint64_t wall_ms);
 
 /* The node has done it: how the registration reads from now on. */
-void feed_done(struct reg_row *reg, const struct home_rows *rows, const struct sync_plan *plan, uint8_t node);
+void feed_done(struct reg_row *reg, const struct home_rows *rows, const struct sync_plan *plan,
+	       uint8_t node);
 
 /* --- following the feed --- */
 
@@ -33,18 +34,19 @@ struct feed_wish {
 };
 
 struct feed {
-	uint64_t cursor;             /* the last change dealt with */
+	uint64_t cursor; /* the last change dealt with */
 	bool scanning;
 	uint64_t scan_after;
-	struct feed_wish now, next;  /* what this pass looks for; what the next one will */
-	uint64_t again_ms;           /* look at all again then, after a commit that failed; 0: no */
+	struct feed_wish now, next; /* what this pass looks for; what the next one will */
+	uint64_t again_ms;	    /* look at all again then, after a commit that failed; 0: no */
 };
 
 void feed_init(struct feed *f, uint64_t cursor);
 void feed_want_profile(struct feed *f, uint32_t profile);
 void feed_want_all(struct feed *f);
 
-/* What following needs of the world. `look` queues what a registration calls for; false: no room now. */
+/* What following needs of the world. `look` queues what a registration calls for; false: no room
+ * now. */
 struct feed_means {
 	void *ctx;
 	bool (*look)(void *ctx, uint64_t imsi);

@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS    100
+#define TICK_MS 100
 #define ARENA_SIZE ((size_t)1 << 20)
-#define OUT_SIZE   ((size_t)1 << 16)
-#define PEER_MAX   64
-#define STOP_MS    1500
+#define OUT_SIZE ((size_t)1 << 16)
+#define PEER_MAX 64
+#define STOP_MS 1500
 
 struct home {
 	struct home_worker w;
@@ -39,13 +39,13 @@ static struct dia_link link_of(struct conn *c)
 	struct conn_info i = conn_info(c);
 
 	return (struct dia_link){
-		.conn = conn_id(c),
-		.outbound = i.outbound,
-		.secure = i.link == LINK_TLS,
-		.address = i.address,
-		.local = i.local,
-		.cert_names = i.cert_names,
-		.cert_name_n = i.cert_name_n,
+	    .conn = conn_id(c),
+	    .outbound = i.outbound,
+	    .secure = i.link == LINK_TLS,
+	    .address = i.address,
+	    .local = i.local,
+	    .cert_names = i.cert_names,
+	    .cert_name_n = i.cert_name_n,
 	};
 }
 
@@ -71,7 +71,7 @@ static void on_down(void *ctx, struct conn *c, const char *why)
 	dia_node_down(w->node, conn_id(c), why, loop_now(w->loop));
 }
 
-static const struct conn_ops conn_ops = { dia_frame, on_up, on_message, on_down };
+static const struct conn_ops conn_ops = {dia_frame, on_up, on_message, on_down};
 
 /* --- node to loop --- */
 
@@ -110,8 +110,8 @@ static bool certified(const struct dia_link *link, struct view host)
 	return false;
 }
 
-/* Only nodes of our own realm speak to home: partners come by the edge. Over TLS the certificate must bear the
- * name (RFC 6733 13.1). */
+/* Only nodes of our own realm speak to home: partners come by the edge. Over TLS the certificate
+ * must bear the name (RFC 6733 13.1). */
 static struct dia_admit node_admit(void *ctx, const struct dia_link *link, const struct msg *ce)
 {
 	struct home_worker *w = ctx;
@@ -121,9 +121,9 @@ static struct dia_admit node_admit(void *ctx, const struct dia_link *link, const
 	if (!ours || (link->secure && !certified(link, host))) {
 		LOG(LOG_NOTE, "home.peer_refused", KV("host", host), KV("realm", realm),
 		    KV("address", link->address), KV_CLAUSE("R-5.6.1.h"));
-		return (struct dia_admit){ .result = 3010, .kind = DIA_PARTNER };
+		return (struct dia_admit){.result = 3010, .kind = DIA_PARTNER};
 	}
-	return (struct dia_admit){ .result = 2001, .kind = DIA_PARTNER, .plmn = w->self.own_plmn };
+	return (struct dia_admit){.result = 2001, .kind = DIA_PARTNER, .plmn = w->self.own_plmn};
 }
 
 static void node_peer_up(void *ctx, struct dia_peer *peer)
@@ -138,14 +138,15 @@ static void node_peer_down(void *ctx, struct dia_peer *peer, const char *why)
 	LOG(LOG_NOTE, "home.peer_down", KV("host", dia_peer_info(peer)->host), KV("why", why));
 }
 
-static void node_request(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
-			 struct view raw, enum err err)
+static void node_request(void *ctx, struct dia_peer *from, const struct msg *m,
+			 const struct dia_header *h, struct view raw, enum err err)
 {
 	answer_request(ctx, from, m, h, raw, err);
 }
 
-static void node_answer(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
-			struct view raw, enum err err, struct dia_pending *p)
+static void node_answer(void *ctx, struct dia_peer *from, const struct msg *m,
+			const struct dia_header *h, struct view raw, enum err err,
+			struct dia_pending *p)
 {
 	(void)from;
 	(void)h;
@@ -160,9 +161,15 @@ static void node_lost(void *ctx, struct dia_pending *p, const char *why)
 }
 
 static const struct dia_actions actions = {
-	.send = node_send, .close = node_close, .dial = node_dial, .admit = node_admit,
-	.peer_up = node_peer_up, .peer_down = node_peer_down,
-	.request = node_request, .answer = node_answer, .lost = node_lost,
+    .send = node_send,
+    .close = node_close,
+    .dial = node_dial,
+    .admit = node_admit,
+    .peer_up = node_peer_up,
+    .peer_down = node_peer_down,
+    .request = node_request,
+    .answer = node_answer,
+    .lost = node_lost,
 };
 
 /* --- the loop's hooks --- */
@@ -175,7 +182,8 @@ static void renew(struct home_worker *w)
 	vault_read_renew(w->vault);
 	w->fresh = err == ERR_OK || (err == ERR_AGAIN && serving_valid(w->read, loop_now(w->loop)));
 	if (err == ERR_CORRUPT) {
-		LOG(LOG_ERROR, "home.serving_copy_replaced", KV("then", "home must be started anew"));
+		LOG(LOG_ERROR, "home.serving_copy_replaced",
+		    KV("then", "home must be started anew"));
 		loop_stop(w->loop);
 	}
 }
@@ -205,7 +213,7 @@ static void on_durable(void *ctx, int fd)
 
 static void follow_feed(struct home_worker *w)
 {
-	struct feed_means means = { w, send_look, w->read, w->reg };
+	struct feed_means means = {w, send_look, w->read, w->reg};
 	uint64_t last;
 
 	if (!w->fresh)
@@ -214,7 +222,8 @@ static void follow_feed(struct home_worker *w)
 		w->feed.again_ms = 0;
 		feed_want_all(&w->feed);
 	}
-	/* A cursor that could not be put is put with the next change; it is only where a restart begins. */
+	/* A cursor that could not be put is put with the next change; it is only where a restart
+	 * begins. */
 	if (feed_step(&w->feed, &means, FEED_PER_TICK) && reg_put_cursor(w->reg, w->feed.cursor, 0))
 		LOG(LOG_NOTE, "home.cursor_waits", KV("cursor", w->feed.cursor));
 	last = serving_last(w->read);
@@ -259,7 +268,8 @@ static void tick(void *ctx)
 
 static enum err says(char why[256], enum err err, const char *what, const char *where)
 {
-	snprintf(why, 256, "%.60s %.120s: %.60s", what, where, errno ? strerror(errno) : err_text(err));
+	snprintf(why, 256, "%.60s %.120s: %.60s", what, where,
+		 errno ? strerror(errno) : err_text(err));
 	return err;
 }
 
@@ -285,7 +295,8 @@ static enum err open_vault(struct home *h, const struct home_conf *conf, char wh
 	if (h->chores.spool_fd < 0)
 		return says(why, ERR_IO, "cannot open", path);
 	h->w.vault = vault_reader(h->vault);
-	return h->w.vault ? ERR_OK : says(why, ERR_FULL, "cannot read the vault of", conf->data_dir);
+	return h->w.vault ? ERR_OK
+			  : says(why, ERR_FULL, "cannot read the vault of", conf->data_dir);
 }
 
 static enum err open_sqn(struct home *h, const struct home_conf *conf, char why[256])
@@ -301,7 +312,8 @@ static enum err open_sqn(struct home *h, const struct home_conf *conf, char why[
 		return says(why, ERR_IO, "cannot open the sequence numbers", path);
 	clock_gettime(CLOCK_REALTIME, &now);
 	errno = 0;
-	err = sqn_open(&h->sqn, h->sqn_fd, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+	err = sqn_open(&h->sqn, h->sqn_fd,
+		       (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 	return err ? says(why, err, "cannot use the sequence numbers", path) : ERR_OK;
 }
 
@@ -321,7 +333,7 @@ static enum err open_stores(struct home *h, const struct home_conf *conf, char w
 	errno = 0;
 	w->read = serving_reader(h->serving);
 	w->reg = reg_worker(h->reg);
-	w->means = (struct auth_means){ .aka = aka_new(), .sqn = h->sqn };
+	w->means = (struct auth_means){.aka = aka_new(), .sqn = h->sqn};
 	if (!w->read || !w->reg || !w->means.aka)
 		return says(why, ERR_FULL, "cannot read the stores of", conf->data_dir);
 	w->book = serving_book(w->read);
@@ -337,15 +349,24 @@ static enum err make_worker(struct home *h, const struct home_conf *conf, char w
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	w->self = (struct home_self){ conf->own_plmn, conf->node_id, conf->vector_max, conf->unknown_equipment_ok };
+	w->self = (struct home_self){conf->own_plmn, conf->node_id, conf->vector_max,
+				     conf->unknown_equipment_ok};
 	w->me = (struct dia_node_conf){
-		.host = conf->host, .realm = conf->realm, .product = VIEW("Merlon"), .vendor_id = VENDOR_3GPP,
-		.apps = { DIA_APP_S6A, DIA_APP_S13 }, .app_n = 2, .state_id = (uint32_t)now.tv_sec,
-		.watchdog_ms = conf->watchdog_ms, .peer_max = PEER_MAX, .pending_max = OUTBOX_MAX,
-		.pending_ms = 10000,
+	    .host = conf->host,
+	    .realm = conf->realm,
+	    .product = VIEW("Merlon"),
+	    .vendor_id = VENDOR_3GPP,
+	    .apps = {DIA_APP_S6A, DIA_APP_S13},
+	    .app_n = 2,
+	    .state_id = (uint32_t)now.tv_sec,
+	    .watchdog_ms = conf->watchdog_ms,
+	    .peer_max = PEER_MAX,
+	    .pending_max = OUTBOX_MAX,
+	    .pending_ms = 10000,
 	};
-	w->mem = (struct arena){ .base = malloc(ARENA_SIZE), .cap = ARENA_SIZE };
-	w->out = (struct wr){ .p = malloc(OUT_SIZE), .cap = OUT_SIZE };
+	w->pace = conf->pace ? conf->pace : 200;
+	w->mem = (struct arena){.base = malloc(ARENA_SIZE), .cap = ARENA_SIZE};
+	w->out = (struct wr){.p = malloc(OUT_SIZE), .cap = OUT_SIZE};
 	w->waiting = waiting_new();
 	w->outbox = outbox_new();
 	w->node = dia_node_new(&w->me, &actions, w);
@@ -368,10 +389,12 @@ static enum err join_loop(struct home *h, const struct home_conf *conf, char why
 		const struct endpoint *e = &conf->listen[i];
 
 		if (e->link == LINK_TLS && !conf->tls) {
-			snprintf(why, 256, "home: a tls listener on port %u needs a certificate", e->port);
+			snprintf(why, 256, "home: a tls listener on port %u needs a certificate",
+				 e->port);
 			return ERR_CONFIG;
 		}
-		err = loop_listen(l, e, e->link == LINK_TLS ? conf->tls : NULL, false, &conn_ops, &h->w, why);
+		err = loop_listen(l, e, e->link == LINK_TLS ? conf->tls : NULL, false, &conn_ops,
+				  &h->w, why);
 	}
 	if (err)
 		return err;
@@ -380,7 +403,8 @@ static enum err join_loop(struct home *h, const struct home_conf *conf, char why
 	return ERR_OK;
 }
 
-enum err home_start(struct home **out, struct loop *loop, const struct home_conf *conf, char why[256])
+enum err home_start(struct home **out, struct loop *loop, const struct home_conf *conf,
+		    char why[256])
 {
 	struct home *h = calloc(1, sizeof *h);
 	enum err err;
@@ -408,7 +432,7 @@ enum err home_start(struct home **out, struct loop *loop, const struct home_conf
 /* On the loop's own thread the DPRs can only be queued; from another the answers are waited for. */
 void home_stop(struct home *h)
 {
-	const struct timespec nap = { .tv_nsec = 20000000 };
+	const struct timespec nap = {.tv_nsec = 20000000};
 
 	if (!atomic_load(&h->looping) || pthread_equal(h->loop_thread, pthread_self())) {
 		atomic_store(&h->stopping, true);

@@ -1,5 +1,5 @@
-/* The home role: IoT HSS and EIR (S6a, S6d: TS 29.272; S13). Answers from the serving copy; keys in the vault
- * `auc`; registrations durable before the answer. */
+/* The home role: IoT HSS and EIR (S6a, S6d: TS 29.272; S13). Answers from the serving copy; keys in
+ * the vault `auc`; registrations durable before the answer. */
 #pragma once
 #include "loop/loop.h"
 #include "loop/tls.h"
@@ -7,21 +7,23 @@
 struct home;
 
 struct home_conf {
-	const char *data_dir;             /* serving.*, registrations, vault, sqn */
-	const char *master_key;           /* path of the master key file */
-	struct view host, realm;          /* Origin-Host, Origin-Realm */
+	const char *data_dir;	 /* serving.*, registrations, vault, sqn */
+	const char *master_key;	 /* path of the master key file */
+	struct view host, realm; /* Origin-Host, Origin-Realm */
 	uint64_t own_plmn;
 	const struct endpoint *listen;
 	size_t listen_n;
-	struct tls *tls;                  /* NULL: no TLS listener */
-	uint8_t node_id;                  /* of this node, 0..3: IND = node * 8 + serving domain */
-	bool unknown_equipment_ok;        /* an IMEI without an entry is white (else 5422) */
+	struct tls *tls;	   /* NULL: no TLS listener */
+	uint8_t node_id;	   /* of this node, 0..3: IND = node * 8 + serving domain */
+	bool unknown_equipment_ok; /* an IMEI without an entry is white (else 5422) */
 	uint32_t watchdog_ms;
-	uint32_t vector_max;              /* vectors a request, 1..5 */
+	uint32_t vector_max; /* vectors a request, 1..5 */
+	uint32_t pace;	     /* CLR, IDR, DSR a second that home sends by itself; 0: 200 */
 };
 
 /* Open everything, listening sockets too; one clear line in `why` (which file, which port). */
-enum err MUST_USE home_start(struct home **h, struct loop *loop, const struct home_conf *conf, char why[256]);
+enum err MUST_USE home_start(struct home **h, struct loop *loop, const struct home_conf *conf,
+			     char why[256]);
 /* The loop runs elsewhere. Called before it stops: DPR to peers, commit what waits. */
 void home_stop(struct home *h);
 void home_free(struct home *h);

@@ -38,7 +38,8 @@ size_t outbox_used(const struct outbox *o)
 	return OUTBOX_MAX - o->free_n;
 }
 
-static struct outbox_item *take(struct outbox *o, enum outbox_kind kind, uint64_t imsi, uint64_t now)
+static struct outbox_item *take(struct outbox *o, enum outbox_kind kind, uint64_t imsi,
+				uint64_t now)
 {
 	struct outbox_item *it;
 	uint32_t index, life;
@@ -97,7 +98,8 @@ struct outbox_item *outbox_due(struct outbox *o, uint64_t now, uint32_t *from)
 
 struct outbox_item *outbox_find(struct outbox *o, uint32_t index, uint32_t life)
 {
-	if (index >= OUTBOX_MAX || o->item[index].life != life || o->item[index].kind == OUTBOX_FREE)
+	if (index >= OUTBOX_MAX || o->item[index].life != life ||
+	    o->item[index].kind == OUTBOX_FREE)
 		return NULL;
 	return &o->item[index];
 }

@@ -1,25 +1,25 @@
-/* What home has to tell serving nodes by itself, until it is answered: bounded, retried with back-off, one
- * entry a subscriber for the change feed. Kept in memory: what must survive a crash survives in the
- * registrations (home/feed.h). */
+/* What home has to tell serving nodes by itself, until it is answered: bounded, retried with
+ * back-off, one entry a subscriber for the change feed. Kept in memory: what must survive a crash
+ * survives in the registrations (home/feed.h). */
 #pragma once
 #include "home/procedure.h"
 
-#define OUTBOX_MAX      4096
-#define OUTBOX_ATTEMPTS 24   /* with the back-off below: about two hours */
+#define OUTBOX_MAX 4096
+#define OUTBOX_ATTEMPTS 24 /* with the back-off below: about two hours */
 #define OUTBOX_WAIT_MAX 300000
 
 enum outbox_kind { OUTBOX_FREE, OUTBOX_SYNC, OUTBOX_CANCEL, OUTBOX_RESET };
 
 struct outbox_item {
 	uint64_t imsi;
-	struct cancel cancel;     /* OUTBOX_CANCEL; OUTBOX_RESET uses its node */
-	uint32_t index, life;     /* `life` tells an answer to an earlier use of the place */
+	struct cancel cancel; /* OUTBOX_CANCEL; OUTBOX_RESET uses its node */
+	uint32_t index, life; /* `life` tells an answer to an earlier use of the place */
 	uint8_t kind, attempts;
 	bool sent;
 	/* OUTBOX_SYNC: what is under way, and which nodes have already done it. */
 	uint8_t what, node, did;
 	uint32_t digest;
-	struct reg_row after;     /* what the registration becomes when it is answered */
+	struct reg_row after; /* what the registration becomes when it is answered */
 };
 
 struct outbox;

@@ -1,6 +1,6 @@
-/* The procedures of an HSS and an EIR, without any wire: a request and the rows it concerns go in, a result
- * and what is to be stored and sent come out. No clock, no socket, no store is touched here.
- * S6a, S6d: TS 29.272 5.2; S13: 6.2. */
+/* The procedures of an HSS and an EIR, without any wire: a request and the rows it concerns go in,
+ * a result and what is to be stored and sent come out. No clock, no socket, no store is touched
+ * here. S6a, S6d: TS 29.272 5.2; S13: 6.2. */
 #pragma once
 #include "crypto/aka.h"
 #include "crypto/sqn.h"
@@ -8,7 +8,7 @@
 #include "records/reg.h"
 
 enum result {
-#define RESULT(id, code, experimental, diagnostic, text) RESULT_##id,
+#define RESULT(id, code, experimental, diagnostic, clause, text) RESULT_##id,
 #include "home/result.tab"
 #undef RESULT
 	RESULT_N
@@ -19,13 +19,15 @@ enum result {
 struct result_row {
 	uint32_t code, diagnostic; /* Error-Diagnostic (TS 29.272 7.3.128), or NO_DIAG */
 	bool experimental;
+	const char *clause; /* that a refusal serves; "": none */
 	const char *text;
 };
 extern const struct result_row result_rows[RESULT_N];
 
-/* What is known of a subscriber. `reg` is never NULL: zeroed but for the IMSI when nothing is registered. */
+/* What is known of a subscriber. `reg` is never NULL: zeroed but for the IMSI when nothing is
+ * registered. */
 struct home_rows {
-	const struct sub_row *sub;         /* NULL: no such subscription */
+	const struct sub_row *sub;	   /* NULL: no such subscription */
 	const struct profile_row *profile; /* NULL: none */
 	const struct reg_row *reg;
 };
@@ -40,10 +42,12 @@ struct home_self {
 
 /* May this subscription be served in that network at all? The reason it may not is heard in the AIA
  * already: MMEs exist that drop an error ULA (facts/peers.md 4.2). `plmn` 0: wherever. */
-enum result subscriber_check(const struct home_rows *rows, uint64_t plmn, uint64_t own_plmn, uint64_t wall_ms);
+enum result subscriber_check(const struct home_rows *rows, uint64_t plmn, uint64_t own_plmn,
+			     uint64_t wall_ms);
 
-/* The radio technologies (enum rat_bit) that a RAT-Type allows (TS 29.272 7.3.13, TS 29.212 5.3.31); 0 when
- * it is none of ours. A plain 1004 may be an LTE-M device in front of an MME that cannot tell. */
+/* The radio technologies (enum rat_bit) that a RAT-Type allows (TS 29.272 7.3.13,
+ * TS 29.212 5.3.31); 0 when it is none of ours. A plain 1004 may be an LTE-M device in front of an
+ * MME that cannot tell. */
 uint16_t rats_of_type(uint32_t rat_type);
 
 /* --- Authentication Information Retrieval (5.2.3.1) --- */
@@ -55,9 +59,9 @@ enum domain { DOMAIN_MME, DOMAIN_SGSN, DOMAIN_N };
 
 struct auth_request {
 	uint64_t imsi, plmn;
-	uint8_t plmn_octets[3];    /* Visited-PLMN-Id as received: goes into KASME */
-	uint32_t eps_n, utran_n;   /* vectors asked for; 0: this kind is not */
-	struct view resync;        /* RAND and AUTS, 30 octets; empty: none */
+	uint8_t plmn_octets[3];	 /* Visited-PLMN-Id as received: goes into KASME */
+	uint32_t eps_n, utran_n; /* vectors asked for; 0: this kind is not */
+	struct view resync;	 /* RAND and AUTS, 30 octets; empty: none */
 };
 
 struct eps_vector {
@@ -68,9 +72,9 @@ struct eps_vector {
 struct auth_result {
 	enum result result;
 	uint32_t eps_n, utran_n;
-	bool gsm;                  /* the second kind as GERAN triplets: the profile knows no UTRAN */
-	bool resynced;             /* AUTS was genuine */
-	bool store;                /* the difference changed: store `reg`, answer when it is durable */
+	bool gsm;      /* the second kind as GERAN triplets: the profile knows no UTRAN */
+	bool resynced; /* AUTS was genuine */
+	bool store;    /* the difference changed: store `reg`, answer when it is durable */
 	struct eps_vector eps[VECTOR_MAX];
 	struct aka_vector utran[VECTOR_MAX];
 	struct reg_row reg;
@@ -84,18 +88,31 @@ struct auth_means {
 };
 
 /* `key`: NULL when the vault has none. The caller wipes `out` when the answer is written. */
-void authenticate(const struct home_self *self, const struct auth_means *means, const struct home_rows *rows,
-		  const struct aka_key *key, const struct auth_request *q, struct auth_result *out);
+void authenticate(const struct home_self *self, const struct auth_means *means,
+		  const struct home_rows *rows, const struct aka_key *key,
+		  const struct auth_request *q, struct auth_result *out);
 
 /* --- Location Update (5.2.1.1) --- */
 
-enum ulr_flag { ULR_SINGLE_REGISTRATION = 1, ULR_S6A = 2, ULR_SKIP_DATA = 4, ULR_GPRS_DATA = 8, ULR_INITIAL_ATTACH = 32 };
-enum cancellation { CANCEL_MME_UPDATE, CANCEL_SGSN_UPDATE, CANCEL_WITHDRAWAL, CANCEL_IWF_UPDATE, CANCEL_INITIAL_ATTACH };
+enum ulr_flag {
+	ULR_SINGLE_REGISTRATION = 1,
+	ULR_S6A = 2,
+	ULR_SKIP_DATA = 4,
+	ULR_GPRS_DATA = 8,
+	ULR_INITIAL_ATTACH = 32
+};
+enum cancellation {
+	CANCEL_MME_UPDATE,
+	CANCEL_SGSN_UPDATE,
+	CANCEL_WITHDRAWAL,
+	CANCEL_IWF_UPDATE,
+	CANCEL_INITIAL_ATTACH
+};
 
 struct update_request {
 	uint64_t imsi, imei, plmn, features; /* features: Feature-List 1 low, 2 high half */
 	struct view host, realm;
-	uint32_t flags, rat_type;            /* enum ulr_flag */
+	uint32_t flags, rat_type; /* enum ulr_flag */
 };
 
 struct cancel {
@@ -106,18 +123,21 @@ struct cancel {
 
 struct update_result {
 	enum result result;
-	bool data;                 /* send Subscription-Data */
+	bool data; /* send Subscription-Data */
 	uint8_t cancel_n;
-	struct cancel cancel[2];   /* to send when the new registration is durable */
-	struct reg_row reg;        /* to store before the answer */
+	struct cancel cancel[2]; /* to send when the new registration is durable */
+	struct reg_row reg;	 /* to store before the answer */
 };
 
-void update_location(const struct home_self *self, const struct home_rows *rows, const struct update_request *q,
-		     uint64_t wall_ms, struct update_result *out);
+void update_location(const struct home_self *self, const struct home_rows *rows,
+		     const struct update_request *q, uint64_t wall_ms, struct update_result *out);
 
 /* --- Purge (5.2.1.3) and Notification (5.2.5) --- */
 
-enum purged { PURGED_MME = 1, PURGED_SGSN = 2 }; /* bits of PUR-Flags and, as 'freeze', of PUA-Flags */
+enum purged {
+	PURGED_MME = 1,
+	PURGED_SGSN = 2
+}; /* bits of PUR-Flags and, as 'freeze', of PUA-Flags */
 
 struct purge_result {
 	enum result result;
@@ -125,25 +145,27 @@ struct purge_result {
 	uint32_t freeze;
 	struct reg_row reg;
 };
-void purge(const struct home_rows *rows, struct view host, uint32_t pur_flags, struct purge_result *out);
+void purge(const struct home_rows *rows, struct view host, uint32_t pur_flags,
+	   struct purge_result *out);
 
 struct notify_result {
 	enum result result;
 	bool store; /* nothing waits for it */
 	struct reg_row reg;
 };
-void notify(const struct home_rows *rows, struct view host, uint64_t imei, struct notify_result *out);
+void notify(const struct home_rows *rows, struct view host, uint64_t imei,
+	    struct notify_result *out);
 
 /* --- ME Identity Check (6.2.1) --- */
 
 struct check_result {
 	enum result result;
 	uint8_t colour; /* enum colour */
-	bool bound;     /* refused or watched because the SIM belongs to another device */
+	bool bound;	/* refused or watched because the SIM belongs to another device */
 };
 /* `imei`: 14 digits; `imsi` 0: the device is judged alone. */
-void check_device(const struct home_self *self, const struct book *book, uint64_t imei, uint64_t imsi,
-		  uint64_t wall_ms, struct check_result *out);
+void check_device(const struct home_self *self, const struct book *book, uint64_t imei,
+		  uint64_t imsi, uint64_t wall_ms, struct check_result *out);
 
 /* Is this the node that serves? (compared as RFC 6733 §4.3.1 does) */
 bool node_is(const struct reg_node *n, struct view host);

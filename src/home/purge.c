@@ -1,5 +1,5 @@
-/* Purge and notification (TS 29.272 5.2.1.3.3, 5.2.5.1.3): both come from the node that serves, or change
- * nothing. */
+/* Purge and notification (TS 29.272 5.2.1.3.3, 5.2.5.1.3): both come from the node that serves, or
+ * change nothing. */
 #include "home/procedure.h"
 
 /* Which registrations of this subscription are the node's own. */
@@ -14,8 +14,10 @@ static uint32_t serves(const struct reg_row *reg, struct view host)
 	return kinds;
 }
 
-/* A node that no longer serves hears success, but nothing is frozen: its M-TMSI is not ours to keep. */
-void purge(const struct home_rows *rows, struct view host, uint32_t pur_flags, struct purge_result *out)
+/* A node that no longer serves hears success, but nothing is frozen: its M-TMSI is not ours to
+ * keep. */
+void purge(const struct home_rows *rows, struct view host, uint32_t pur_flags,
+	   struct purge_result *out)
 {
 	uint32_t kinds = serves(rows->reg, host);
 
@@ -35,7 +37,8 @@ void purge(const struct home_rows *rows, struct view host, uint32_t pur_flags, s
 	out->store = out->reg.flags != rows->reg->flags;
 }
 
-void notify(const struct home_rows *rows, struct view host, uint64_t imei, struct notify_result *out)
+void notify(const struct home_rows *rows, struct view host, uint64_t imei,
+	    struct notify_result *out)
 {
 	memset(out, 0, sizeof *out);
 	out->reg = *rows->reg;

@@ -83,13 +83,19 @@ void s6a_answer_end(struct wr *w, const struct s6a_in *in, size_t start)
 
 size_t s6a_request_begin(struct wr *w, uint32_t code, const struct s6a_out *out)
 {
-	struct dia_header h = { .flags = DIA_FLAG_REQUEST | DIA_FLAG_PROXIABLE, .code = code, .app = DIA_APP_S6A,
-				.end_to_end = out->me->state_id << 20 | (uint32_t)(out->session & 0xfffff) };
+	struct dia_header h = {
+	    .flags = DIA_FLAG_REQUEST | DIA_FLAG_PROXIABLE,
+	    .code = code,
+	    .app = DIA_APP_S6A,
+	    /* unique for minutes, across restarts too (RFC 6733 3) */
+	    .end_to_end = out->me->state_id << 20 | (uint32_t)(out->session & 0xfffff),
+	};
 	char session[320], imsi[BCD_TEXT];
 	size_t start = dia_begin(w, &h);
 
-	snprintf(session, sizeof session, "%.*s;%u;%llu", (int)out->me->host.n, (const char *)out->me->host.p,
-		 out->me->state_id, (unsigned long long)out->session);
+	snprintf(session, sizeof session, "%.*s;%u;%llu", (int)out->me->host.n,
+		 (const char *)out->me->host.p, out->me->state_id,
+		 (unsigned long long)out->session);
 	dia_put_text(w, AVP_SESSION_ID, session);
 	put_application(w, DIA_APP_S6A);
 	dia_put_u32(w, AVP_AUTH_SESSION_STATE, NO_STATE_MAINTAINED);

@@ -5,9 +5,10 @@
 
 /* How busy home is, for DOIC and Load; reduction 0: not overloaded. */
 struct home_load {
-	uint64_t value;        /* Load-Value: the share that is free, of 65535 (RFC 8583 7.3: higher is less load) */
-	uint64_t sequence;     /* rises whenever the report changes */
-	uint32_t reduction;    /* percent */
+	uint64_t value;	    /* Load-Value: the share that is free, of 65535 (RFC 8583 7.3: higher is
+			       less load) */
+	uint64_t sequence;  /* rises whenever the report changes */
+	uint32_t reduction; /* percent */
 	uint32_t validity_s;
 };
 
@@ -19,24 +20,24 @@ struct s6a_in {
 	const struct home_load *load;
 };
 
-/* Begin an answer: header, Session-Id first, the result in the right AVP and never in both, identities, and
- * the load reports if the request understands them. Returns the start, for s6a_answer_end, which copies
- * Proxy-Info (RFC 6733 6.2) and closes. */
+/* Begin an answer: header, Session-Id first, the result in the right AVP and never in both,
+ * identities, and the load reports if the request understands them. Returns the start, for
+ * s6a_answer_end, which copies Proxy-Info (RFC 6733 6.2) and closes. */
 size_t s6a_answer_begin(struct wr *w, const struct s6a_in *in, enum result result);
 void s6a_answer_end(struct wr *w, const struct s6a_in *in, size_t start);
 
-/* Begin a request of ours to a node: everything up to User-Name. `session` is a number unique in this life of
- * the process. dia_end closes it. */
+/* Begin a request of ours to a node: everything up to User-Name. `session` is a number unique in
+ * this life of the process. dia_end closes it. */
 struct s6a_out {
 	const struct dia_node_conf *me;
 	const struct reg_node *to;
-	uint64_t imsi;      /* 0: none (RSR) */
+	uint64_t imsi; /* 0: none (RSR) */
 	uint64_t session;
 };
 size_t s6a_request_begin(struct wr *w, uint32_t code, const struct s6a_out *out);
 
-/* The features a node says it supports, and our answer to that: what both support, or nothing when the
- * request named no lists. */
+/* The features a node says it supports, and our answer to that: what both support, or nothing when
+ * the request named no lists. */
 uint64_t s6a_features(const struct msg *m);
 void s6a_put_features(struct wr *w, const struct msg *m, uint64_t features);
 
@@ -59,7 +60,8 @@ void s13_eca_write(struct wr *w, const struct s6a_in *in, const struct check_res
 
 /* The HSS's own requests. Each writes one finished message. */
 void s6a_clr_write(struct wr *w, const struct s6a_out *out, enum cancellation type, bool mme);
-void s6a_idr_write(struct wr *w, const struct s6a_out *out, const struct home_rows *rows, bool gprs);
+void s6a_idr_write(struct wr *w, const struct s6a_out *out, const struct home_rows *rows,
+		   bool gprs);
 struct s6a_deletion {
 	uint32_t flags; /* DSR-Flags */
 	uint32_t context[APN_MAX];

@@ -15,16 +15,18 @@ void s6a_air_read(const struct msg *m, struct auth_request *q)
 {
 	struct view plmn = tab_get(m, AVP_VISITED_PLMN_ID);
 
-	*q = (struct auth_request){ .imsi = s6a_imsi(m), .plmn = plmn_of_tbcd(plmn) };
+	*q = (struct auth_request){.imsi = s6a_imsi(m), .plmn = plmn_of_tbcd(plmn)};
 	memcpy(q->plmn_octets, plmn.p, sizeof q->plmn_octets);
 	q->eps_n = asked(m, AVP_REQUESTED_EUTRAN_AUTHENTICATION_INFO);
 	q->utran_n = asked(m, AVP_REQUESTED_UTRAN_GERAN_AUTHENTICATION_INFO);
-	q->resync = tab_get(m, AVP_REQUESTED_EUTRAN_AUTHENTICATION_INFO, AVP_RE_SYNCHRONIZATION_INFO);
+	q->resync =
+	    tab_get(m, AVP_REQUESTED_EUTRAN_AUTHENTICATION_INFO, AVP_RE_SYNCHRONIZATION_INFO);
 	if (q->resync.n == 0)
-		q->resync = tab_get(m, AVP_REQUESTED_UTRAN_GERAN_AUTHENTICATION_INFO, AVP_RE_SYNCHRONIZATION_INFO);
+		q->resync = tab_get(m, AVP_REQUESTED_UTRAN_GERAN_AUTHENTICATION_INFO,
+				    AVP_RE_SYNCHRONIZATION_INFO);
 }
 
-#define OCTETS(array) ((struct view){ (array), sizeof(array) })
+#define OCTETS(array) ((struct view){(array), sizeof(array)})
 
 static void put_eps(struct wr *w, const struct eps_vector *v, uint32_t item)
 {

@@ -1,7 +1,8 @@
 /* Cancel-Location-Request (TS 29.272 7.2.7): this node serves the subscriber no longer. */
 #include "home/s6a.h"
 
-#define CLR_S6A 1 /* CLR-Flags (7.3.152): cancels the MME's, not the SGSN's part of a combined node */
+#define CLR_S6A                                                                                    \
+	1 /* CLR-Flags (7.3.152): cancels the MME's, not the SGSN's part of a combined node */
 
 void s6a_clr_write(struct wr *w, const struct s6a_out *out, enum cancellation type, bool mme)
 {

@@ -1,5 +1,5 @@
-/* Insert-Subscriber-Data-Request (TS 29.272 7.2.9). Always the whole profile: MMEs exist that know no partial
- * one (facts/peers.md 4.2), and the whole replaces whatever they hold. */
+/* Insert-Subscriber-Data-Request (TS 29.272 7.2.9). Always the whole profile: MMEs exist that know
+ * no partial one (facts/peers.md 4.2), and the whole replaces whatever they hold. */
 #include "home/s6a.h"
 #include "home/subscription_data.h"
 

@@ -7,14 +7,14 @@
 void s6a_ulr_read(const struct msg *m, struct update_request *q)
 {
 	*q = (struct update_request){
-		.imsi = s6a_imsi(m),
-		.imei = s6a_imei(m),
-		.plmn = plmn_of_tbcd(tab_get(m, AVP_VISITED_PLMN_ID)),
-		.features = s6a_features(m),
-		.host = tab_get(m, AVP_ORIGIN_HOST),
-		.realm = tab_get(m, AVP_ORIGIN_REALM),
-		.flags = dia_u32(tab_get(m, AVP_ULR_FLAGS)),
-		.rat_type = dia_u32(tab_get(m, AVP_RAT_TYPE)),
+	    .imsi = s6a_imsi(m),
+	    .imei = s6a_imei(m),
+	    .plmn = plmn_of_tbcd(tab_get(m, AVP_VISITED_PLMN_ID)),
+	    .features = s6a_features(m),
+	    .host = tab_get(m, AVP_ORIGIN_HOST),
+	    .realm = tab_get(m, AVP_ORIGIN_REALM),
+	    .flags = dia_u32(tab_get(m, AVP_ULR_FLAGS)),
+	    .rat_type = dia_u32(tab_get(m, AVP_RAT_TYPE)),
 	};
 }
 

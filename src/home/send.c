@@ -1,5 +1,5 @@
-/* Requests of ours: what the outbox holds becomes CLR, DSR, IDR and RSR, paced, and their answers move the
- * registrations on. */
+/* Requests of ours: what the outbox holds becomes CLR, DSR, IDR and RSR, paced, and their answers
+ * move the registrations on. */
 #include "home/worker.h"
 
 #include "base/log.h"
@@ -15,8 +15,8 @@ struct ticket {
 };
 _Static_assert(sizeof(struct ticket) <= DIA_USER, "a ticket must fit its request");
 
-/* The way to a node: itself if it is connected, else who stands between us and the world: a relay, or a node
- * of our own realm (the edge). The least busy of those. */
+/* The way to a node: itself if it is connected, else who stands between us and the world: a relay,
+ * or a node of our own realm (the edge). The least busy of those. */
 static struct dia_peer *way_to(struct home_worker *w, const struct reg_node *to)
 {
 	struct dia_peer *p = dia_node_peer_of_host(w->node, view_of(to->host)), *best = p;
@@ -46,8 +46,9 @@ bool send_look(void *worker, uint64_t imsi)
 }
 
 /* Write what a plan asks of one node. */
-static enum sent_label write_sync(struct home_worker *w, const struct s6a_out *out, const struct home_rows *rows,
-				  const struct sync_plan *plan, uint8_t node)
+static enum sent_label write_sync(struct home_worker *w, const struct s6a_out *out,
+				  const struct home_rows *rows, const struct sync_plan *plan,
+				  uint8_t node)
 {
 	switch (plan->what) {
 	case SYNC_CANCEL:
@@ -68,28 +69,31 @@ static enum sent_label write_sync(struct home_worker *w, const struct s6a_out *o
 static void hand_over(struct home_worker *w, struct outbox_item *it, const struct reg_node *to,
 		      enum sent_label label)
 {
-	struct dia_pending p = { .app = DIA_APP_S6A };
-	struct ticket t = { it->index, it->life };
+	struct dia_pending p = {.app = DIA_APP_S6A};
+	struct ticket t = {it->index, it->life};
 	struct dia_peer *peer = way_to(w, to);
 
 	memcpy(p.user, &t, sizeof t);
-	if (!peer || w->out.err || dia_node_request(w->node, peer, &w->out, &p, loop_now(w->loop))) {
+	if (!peer || w->out.err ||
+	    dia_node_request(w->node, peer, &w->out, &p, loop_now(w->loop))) {
 		if (!outbox_retry(w->outbox, it, loop_now(w->loop)))
-			LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", it->imsi), KV("host", (const char *)to->host));
+			LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", it->imsi),
+			    KV("host", (const char *)to->host));
 		return;
 	}
 	metric_add(M_HOME_SENT, label, 1);
 	outbox_sent(w->outbox, it);
 }
 
-/* Two nodes may serve one subscriber: each is told in turn, and only then does the registration change. */
+/* Two nodes may serve one subscriber: each is told in turn, and only then does the registration
+ * change. */
 static void send_sync(struct home_worker *w, struct outbox_item *it)
 {
 	struct reg_row reg;
 	struct home_rows rows = worker_rows(w, it->imsi, &reg);
 	struct sync_plan plan = feed_plan(&rows, w->self.own_plmn, loop_wall(w->loop));
 	uint32_t digest = rows.sub && rows.profile ? told_digest(rows.sub, rows.profile) : 0;
-	struct s6a_out out = { &w->me, NULL, it->imsi, ++w->session };
+	struct s6a_out out = {&w->me, NULL, it->imsi, ++w->session};
 	uint8_t left;
 
 	if (plan.what == SYNC_NONE) {
@@ -112,7 +116,7 @@ static void send_sync(struct home_worker *w, struct outbox_item *it)
 
 static void send_item(struct home_worker *w, struct outbox_item *it)
 {
-	struct s6a_out out = { &w->me, &it->cancel.node, it->imsi, ++w->session };
+	struct s6a_out out = {&w->me, &it->cancel.node, it->imsi, ++w->session};
 
 	w->out.n = 0;
 	w->out.err = ERR_OK;
@@ -135,15 +139,16 @@ static void send_item(struct home_worker *w, struct outbox_item *it)
 
 void send_due(struct home_worker *w)
 {
+	uint32_t room = w->pace > 10 ? w->pace / 10 : 1, from = 0; /* of a tick, 100 ms */
 	struct outbox_item *it;
-	uint32_t from = 0;
 
-	for (int i = 0; i < PACE_PER_TICK && (it = outbox_due(w->outbox, loop_now(w->loop), &from)); i++)
+	for (; room > 0 && (it = outbox_due(w->outbox, loop_now(w->loop), &from)); room--)
 		send_item(w, it);
 }
 
-/* The node has answered for good. Only the parts this exchange was about are taken over: anything else may
- * have changed meanwhile, and a node that has moved away was told everything by its ULA. */
+/* The node has answered for good. Only the parts this exchange was about are taken over: anything
+ * else may have changed meanwhile, and a node that has moved away was told everything by its ULA.
+ */
 static void settle_sync(struct home_worker *w, struct outbox_item *it, bool gone)
 {
 	struct reg_row reg;
@@ -175,15 +180,16 @@ static void settle_sync(struct home_worker *w, struct outbox_item *it, bool gone
 		outbox_retry(w->outbox, it, loop_now(w->loop));
 }
 
-/* How an answer ends an exchange. A node that does not know the subscriber serves it no longer; one that does
- * not know the command never will; the rest is worth another try. */
+/* How an answer ends an exchange. A node that does not know the subscriber serves it no longer; one
+ * that does not know the command never will; the rest is worth another try. */
 static void settle(struct home_worker *w, struct outbox_item *it, const struct dia_outcome *o)
 {
 	bool gone = o->experimental == 5001;
 	bool again = o->busy || o->result == 3002 || o->result == 3003 || o->result == 5012;
 
 	if (!o->ok && !gone)
-		LOG(LOG_NOTE, "home.node_refused", kv_id("imsi", it->imsi), KV("result", (uint64_t)o->result),
+		LOG(LOG_NOTE, "home.node_refused", kv_id("imsi", it->imsi),
+		    KV("result", (uint64_t)o->result),
 		    KV("experimental", (uint64_t)o->experimental), KV("again", (uint64_t)again));
 	if (again) {
 		if (!outbox_retry(w->outbox, it, loop_now(w->loop)))
@@ -203,7 +209,8 @@ static struct outbox_item *item_of(struct home_worker *w, const struct dia_pendi
 	return outbox_find(w->outbox, t.index, t.life);
 }
 
-void send_answered(struct home_worker *w, const struct msg *m, enum err err, const struct dia_pending *p)
+void send_answered(struct home_worker *w, const struct msg *m, enum err err,
+		   const struct dia_pending *p)
 {
 	struct outbox_item *it = item_of(w, p);
 	struct dia_outcome o;
@@ -229,7 +236,8 @@ void send_lost(struct home_worker *w, const struct dia_pending *p)
 #define RESET_NODES 256
 
 /* Each node once: a bounded list of hosts seen. */
-static bool reset_node(struct home_worker *w, const struct reg_node *n, char seen[RESET_NODES][REG_HOST], size_t *seen_n)
+static bool reset_node(struct home_worker *w, const struct reg_node *n,
+		       char seen[RESET_NODES][REG_HOST], size_t *seen_n)
 {
 	for (size_t i = 0; i < *seen_n; i++) {
 		if (strcmp(seen[i], n->host) == 0)

@@ -1,9 +1,10 @@
-/* May a subscription be served, where, and over which radio: asked by AIR, ULR and the change feed. */
+/* May a subscription be served, where, and over which radio: asked by AIR, ULR and the change feed.
+ */
 #include "home/procedure.h"
 
 const struct result_row result_rows[RESULT_N] = {
-#define RESULT(id, code, experimental, diagnostic, text) \
-	[RESULT_##id] = { (code), (diagnostic), (experimental), (text) },
+#define RESULT(id, code, experimental, diagnostic, clause, text)                                   \
+	[RESULT_##id] = {(code), (diagnostic), (experimental), (clause), (text)},
 #include "home/result.tab"
 #undef RESULT
 };
@@ -22,7 +23,8 @@ static bool may_roam(const struct profile_row *p, uint64_t plmn)
 	return false;
 }
 
-enum result subscriber_check(const struct home_rows *rows, uint64_t plmn, uint64_t own_plmn, uint64_t wall_ms)
+enum result subscriber_check(const struct home_rows *rows, uint64_t plmn, uint64_t own_plmn,
+			     uint64_t wall_ms)
 {
 	const struct sub_row *sub = rows->sub;
 
@@ -32,7 +34,8 @@ enum result subscriber_check(const struct home_rows *rows, uint64_t plmn, uint64
 		return RESULT_NO_EPS; /* not 5001, which locks the UICC for good */
 	if (!rows->profile)
 		return RESULT_NO_EPS;
-	if ((sub->flags & SUB_GREY) && wall_ms / 1000 < sub->grey_until && sub->prio != PRIO_CRITICAL)
+	if ((sub->flags & SUB_GREY) && wall_ms / 1000 < sub->grey_until &&
+	    sub->prio != PRIO_CRITICAL)
 		return RESULT_BARRED;
 	if (plmn != 0 && plmn != own_plmn && !may_roam(rows->profile, plmn))
 		return RESULT_ROAMING;

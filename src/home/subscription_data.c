@@ -3,9 +3,18 @@
 #define PDN_NON_IP 4 /* apn_row.pdn_type; on the wire an indicator of its own (7.3.62) */
 
 enum access_bit {
-	BAR_UTRAN = 1, BAR_GERAN = 2, BAR_GAN = 4, BAR_HSPA = 8, BAR_WB_EUTRAN = 16, BAR_NON_3GPP = 32,
-	BAR_NB_IOT = 64, BAR_NR_SECONDARY = 256, BAR_UNLICENSED = 512, BAR_NR_5GS = 1024,
-	BAR_LTE_M = 2048, BAR_WB_BUT_LTE_M = 4096,
+	BAR_UTRAN = 1,
+	BAR_GERAN = 2,
+	BAR_GAN = 4,
+	BAR_HSPA = 8,
+	BAR_WB_EUTRAN = 16,
+	BAR_NON_3GPP = 32,
+	BAR_NB_IOT = 64,
+	BAR_NR_SECONDARY = 256,
+	BAR_UNLICENSED = 512,
+	BAR_NR_5GS = 1024,
+	BAR_LTE_M = 2048,
+	BAR_WB_BUT_LTE_M = 4096,
 };
 
 uint32_t access_restriction(uint16_t rats)
@@ -44,9 +53,11 @@ static bool apn_fits(const struct apn_row *a, uint64_t features)
 
 bool subscription_data_fits(const struct profile_row *profile, uint64_t features)
 {
-	uint64_t bars = profile->odb & (FEATURE_ODB_ALL_APN | FEATURE_ODB_HPLMN_APN | FEATURE_ODB_VPLMN_APN);
+	uint64_t bars =
+	    profile->odb & (FEATURE_ODB_ALL_APN | FEATURE_ODB_HPLMN_APN | FEATURE_ODB_VPLMN_APN);
 
-	return (bars & ~features) == 0 && apn_n(profile) > 0 && apn_fits(&profile->apn[0], features);
+	return (bars & ~features) == 0 && apn_n(profile) > 0 &&
+	       apn_fits(&profile->apn[0], features);
 }
 
 /* The digits of a number in TBCD, two an octet, the first in the low half, filled with F. */
@@ -63,7 +74,7 @@ static void put_msisdn(struct wr *w, uint64_t msisdn)
 		tbcd[i] = (uint8_t)(high << 4 | low);
 	}
 	if (n > 0)
-		dia_put(w, AVP_MSISDN, (struct view){ tbcd, (n + 1) / 2 });
+		dia_put(w, AVP_MSISDN, (struct view){tbcd, (n + 1) / 2});
 }
 
 static void put_ambr(struct wr *w, uint32_t ul, uint32_t dl)
@@ -75,8 +86,8 @@ static void put_ambr(struct wr *w, uint32_t ul, uint32_t dl)
 	dia_close(w, group);
 }
 
-/* Critical subscriptions may push others aside and may not be pushed aside themselves. Both AVPs count the
- * other way round: 0 is 'enabled' (TS 29.212 5.3.46, 5.3.47). */
+/* Critical subscriptions may push others aside and may not be pushed aside themselves. Both AVPs
+ * count the other way round: 0 is 'enabled' (TS 29.212 5.3.46, 5.3.47). */
 static void put_qos(struct wr *w, const struct apn_row *a, uint8_t prio)
 {
 	size_t qos = dia_open(w, AVP_EPS_SUBSCRIBED_QOS_PROFILE), arp;
@@ -99,7 +110,8 @@ static void put_apn(struct wr *w, const struct apn_row *a, uint8_t prio)
 
 	dia_put_u32(w, AVP_CONTEXT_IDENTIFIER, a->context);
 	dia_put_u32(w, AVP_PDN_TYPE, non_ip ? 0 : a->pdn_type);
-	dia_put(w, AVP_SERVICE_SELECTION, (struct view){ (const uint8_t *)a->name, strnlen(a->name, sizeof a->name) });
+	dia_put(w, AVP_SERVICE_SELECTION,
+		(struct view){(const uint8_t *)a->name, strnlen(a->name, sizeof a->name)});
 	put_qos(w, a, prio);
 	dia_put_u32(w, AVP_VPLMN_DYNAMIC_ADDRESS_ALLOWED, 0);
 	put_ambr(w, a->ul_bps, a->dl_bps);
@@ -125,19 +137,23 @@ static void put_apns(struct wr *w, const struct profile_row *p, uint8_t prio, ui
 	dia_close(w, group);
 }
 
-/* A PDP context of GPRS (7.3.74): best effort throughout, precedence by class (TS 24.008 10.5.6.5). */
+/* A PDP context of GPRS (7.3.74): best effort throughout, precedence by class (TS 24.008 10.5.6.5).
+ */
 static void put_pdp(struct wr *w, const struct apn_row *a, uint8_t prio)
 {
-	static const uint8_t types[][2] = { { 0xf1, 0x21 }, { 0xf1, 0x57 }, { 0xf1, 0x8d } };
-	uint8_t qos[3] = { 0x23, 0x91, 0x1f };
+	static const uint8_t types[][2] = {{0xf1, 0x21}, {0xf1, 0x57}, {0xf1, 0x8d}};
+	uint8_t qos[3] = {0x23, 0x91, 0x1f};
 	size_t group = dia_open(w, AVP_PDP_CONTEXT);
 
-	qos[1] = (uint8_t)(0x90 | (prio == PRIO_CRITICAL || prio == PRIO_HIGH ? 1 : prio == PRIO_NORMAL ? 2 : 3));
+	qos[1] = (uint8_t)(0x90 | (prio == PRIO_CRITICAL || prio == PRIO_HIGH ? 1
+				   : prio == PRIO_NORMAL		      ? 2
+									      : 3));
 	dia_put_u32(w, AVP_CONTEXT_IDENTIFIER, a->context);
-	dia_put(w, AVP_PDP_TYPE, (struct view){ types[a->pdn_type], 2 });
-	dia_put(w, AVP_QOS_SUBSCRIBED, (struct view){ qos, sizeof qos });
+	dia_put(w, AVP_PDP_TYPE, (struct view){types[a->pdn_type], 2});
+	dia_put(w, AVP_QOS_SUBSCRIBED, (struct view){qos, sizeof qos});
 	dia_put_u32(w, AVP_VPLMN_DYNAMIC_ADDRESS_ALLOWED, 0);
-	dia_put(w, AVP_SERVICE_SELECTION, (struct view){ (const uint8_t *)a->name, strnlen(a->name, sizeof a->name) });
+	dia_put(w, AVP_SERVICE_SELECTION,
+		(struct view){(const uint8_t *)a->name, strnlen(a->name, sizeof a->name)});
 	dia_put_u32(w, AVP_SIPTO_PERMISSION, 1);
 	dia_put_u32(w, AVP_LIPA_PERMISSION, 0);
 	dia_close(w, group);
@@ -158,13 +174,14 @@ static void put_gprs(struct wr *w, const struct profile_row *p, uint8_t prio)
 	dia_close(w, group);
 }
 
-/* Without voice and SMS a device needs no circuit domain. SMS alone goes through the MME where that can; one
- * that cannot needs the combined attach. */
+/* Without voice and SMS a device needs no circuit domain. SMS alone goes through the MME where that
+ * can; one that cannot needs the combined attach. */
 static bool packet_only(const struct profile_row *p, uint64_t features)
 {
 	if (p->services & SERVICE_VOICE)
 		return false;
-	return !(p->services & (SERVICE_SMS_MO | SERVICE_SMS_MT)) || (features & FEATURE_SMS_IN_MME);
+	return !(p->services & (SERVICE_SMS_MO | SERVICE_SMS_MT)) ||
+	       (features & FEATURE_SMS_IN_MME);
 }
 
 static void put_teleservices(struct wr *w, const struct profile_row *p)
@@ -176,19 +193,20 @@ static void put_teleservices(struct wr *w, const struct profile_row *p)
 		return;
 	group = dia_open(w, AVP_TELESERVICE_LIST);
 	if (p->services & SERVICE_VOICE)
-		dia_put(w, AVP_TS_CODE, (struct view){ &telephony, 1 });
+		dia_put(w, AVP_TS_CODE, (struct view){&telephony, 1});
 	if (p->services & SERVICE_SMS_MT)
-		dia_put(w, AVP_TS_CODE, (struct view){ &sms_mt, 1 });
+		dia_put(w, AVP_TS_CODE, (struct view){&sms_mt, 1});
 	if (p->services & SERVICE_SMS_MO)
-		dia_put(w, AVP_TS_CODE, (struct view){ &sms_mo, 1 });
+		dia_put(w, AVP_TS_CODE, (struct view){&sms_mo, 1});
 	dia_close(w, group);
 }
 
-void subscription_data_put(struct wr *w, const struct sub_row *sub, const struct profile_row *profile,
-			   uint64_t features, bool gprs)
+void subscription_data_put(struct wr *w, const struct sub_row *sub,
+			   const struct profile_row *profile, uint64_t features, bool gprs)
 {
 	size_t group = dia_open(w, AVP_SUBSCRIPTION_DATA);
-	bool sms_only = !(profile->services & SERVICE_VOICE) && (profile->services & (SERVICE_SMS_MO | SERVICE_SMS_MT));
+	bool sms_only = !(profile->services & SERVICE_VOICE) &&
+			(profile->services & (SERVICE_SMS_MO | SERVICE_SMS_MT));
 
 	dia_put_u32(w, AVP_SUBSCRIBER_STATUS, profile->odb != 0);
 	put_msisdn(w, sub->msisdn);

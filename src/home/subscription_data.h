@@ -4,24 +4,26 @@
 #include "judge/book.h"
 #include "wire/dia.h"
 
-/* Bits of the Feature-Lists (TS 29.272 7.3.10), as stored: list 1 in the low half, list 2 in the high. */
-#define FEATURE_ODB_ALL_APN   ((uint64_t)1 << 0)
+/* Bits of the Feature-Lists (TS 29.272 7.3.10), as stored: list 1 in the low half, list 2 in the
+ * high. */
+#define FEATURE_ODB_ALL_APN ((uint64_t)1 << 0)
 #define FEATURE_ODB_HPLMN_APN ((uint64_t)1 << 1)
 #define FEATURE_ODB_VPLMN_APN ((uint64_t)1 << 2)
-#define FEATURE_SMS_IN_MME    ((uint64_t)1 << 32)
-#define FEATURE_NON_IP        ((uint64_t)1 << (32 + 21))
-#define FEATURE_NO_MSISDN     ((uint64_t)1 << (32 + 23)) /* removal of the MSISDN */
+#define FEATURE_SMS_IN_MME ((uint64_t)1 << 32)
+#define FEATURE_NON_IP ((uint64_t)1 << (32 + 21))
+#define FEATURE_NO_MSISDN ((uint64_t)1 << (32 + 23)) /* removal of the MSISDN */
 
 /* What this home supports of them. */
-#define FEATURES_HOME (FEATURE_ODB_ALL_APN | FEATURE_ODB_HPLMN_APN | FEATURE_ODB_VPLMN_APN | FEATURE_NON_IP | \
-		       FEATURE_NO_MSISDN)
+#define FEATURES_HOME                                                                              \
+	(FEATURE_ODB_ALL_APN | FEATURE_ODB_HPLMN_APN | FEATURE_ODB_VPLMN_APN | FEATURE_NON_IP |    \
+	 FEATURE_NO_MSISDN)
 
 /* Can a node with these features carry out every bar of the profile, and use its default APN? */
 bool subscription_data_fits(const struct profile_row *profile, uint64_t features);
 
 /* Write the AVP. `gprs`: the PDP contexts too, for an SGSN that asked for them. */
-void subscription_data_put(struct wr *w, const struct sub_row *sub, const struct profile_row *profile,
-			   uint64_t features, bool gprs);
+void subscription_data_put(struct wr *w, const struct sub_row *sub,
+			   const struct profile_row *profile, uint64_t features, bool gprs);
 
 /* Access-Restriction-Data (7.3.31): a bit for every technology that the profile does not name. */
 uint32_t access_restriction(uint16_t rats);

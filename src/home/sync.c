@@ -4,7 +4,12 @@
 #include "home/subscription_data.h"
 #include "home/told.h"
 
-enum dsr_flag { DSR_PDN_CONTEXTS = 0x8, DSR_SMS = 0x2000, DSR_TAU_TIMER = 0x4000, DSR_MSISDN = 0x800000 };
+enum dsr_flag {
+	DSR_PDN_CONTEXTS = 0x8,
+	DSR_SMS = 0x2000,
+	DSR_TAU_TIMER = 0x4000,
+	DSR_MSISDN = 0x800000
+};
 
 /* Registered nodes that still hold the subscriber. A purged one hears nothing (5.2.1.3.3). */
 static uint8_t serving_nodes(const struct reg_row *reg)
@@ -23,8 +28,10 @@ static const struct reg_node *node_of(const struct reg_row *reg, uint8_t node)
 	return node == REG_MME ? &reg->mme : &reg->sgsn;
 }
 
-/* Served no longer at all, no longer in that network, or with bars that the node cannot carry out. */
-static bool withdrawn(const struct home_rows *rows, const struct reg_node *n, uint64_t own_plmn, uint64_t wall_ms)
+/* Served no longer at all, no longer in that network, or with bars that the node cannot carry out.
+ */
+static bool withdrawn(const struct home_rows *rows, const struct reg_node *n, uint64_t own_plmn,
+		      uint64_t wall_ms)
 {
 	return subscriber_check(rows, n->plmn, own_plmn, wall_ms) != RESULT_OK ||
 	       !subscription_data_fits(rows->profile, n->features);
@@ -39,13 +46,14 @@ static bool has_context(const struct profile_row *p, uint8_t context)
 	return false;
 }
 
-/* What the nodes hold that the rows no longer name. The default APN's context is not for a DSR to take: the
- * whole profile that follows replaces it. */
+/* What the nodes hold that the rows no longer name. The default APN's context is not for a DSR to
+ * take: the whole profile that follows replaces it. */
 static struct s6a_deletion deletion(const struct home_rows *rows, uint64_t features)
 {
 	const struct reg_row *reg = rows->reg;
-	unsigned int gone = reg->spare[TOLD_PARTS] & (unsigned int)~told_parts(rows->sub, rows->profile);
-	struct s6a_deletion d = { 0 };
+	unsigned int gone =
+	    reg->spare[TOLD_PARTS] & (unsigned int)~told_parts(rows->sub, rows->profile);
+	struct s6a_deletion d = {0};
 
 	for (size_t i = 1; i < APN_MAX; i++) {
 		uint8_t context = reg->spare[TOLD_CONTEXTS + i];
@@ -66,11 +74,11 @@ static struct s6a_deletion deletion(const struct home_rows *rows, uint64_t featu
 
 struct sync_plan feed_plan(const struct home_rows *rows, uint64_t own_plmn, uint64_t wall_ms)
 {
-	struct sync_plan plan = { .nodes = serving_nodes(rows->reg) };
+	struct sync_plan plan = {.nodes = serving_nodes(rows->reg)};
 	uint64_t features = UINT64_MAX;
 	uint8_t out = 0;
 
-	for (uint8_t node = REG_MME; node <= REG_SGSN; node <<= 1) {
+	for (uint8_t node = REG_MME; node <= REG_SGSN; node = (uint8_t)(node << 1)) {
 		if (!(plan.nodes & node))
 			continue;
 		features &= node_of(rows->reg, node)->features;
@@ -92,7 +100,8 @@ struct sync_plan feed_plan(const struct home_rows *rows, uint64_t own_plmn, uint
 	return plan;
 }
 
-void feed_done(struct reg_row *reg, const struct home_rows *rows, const struct sync_plan *plan, uint8_t node)
+void feed_done(struct reg_row *reg, const struct home_rows *rows, const struct sync_plan *plan,
+	       uint8_t node)
 {
 	switch (plan->what) {
 	case SYNC_NONE:

@@ -2,7 +2,8 @@
 
 #include "base/hash.h"
 
-_Static_assert(sizeof((struct reg_row *)0)->spare >= TOLD_CONTEXTS + APN_MAX, "the contexts told must fit");
+_Static_assert(sizeof((struct reg_row *)0)->spare >= TOLD_CONTEXTS + APN_MAX,
+	       "the contexts told must fit");
 
 uint8_t told_parts(const struct sub_row *sub, const struct profile_row *profile)
 {
@@ -39,7 +40,7 @@ uint32_t told_digest(const struct sub_row *sub, const struct profile_row *profil
 	all.odb = profile->odb;
 	all.apn_n = n;
 	memcpy(all.apn, profile->apn, n * sizeof all.apn[0]);
-	h = hash_view(key, (struct view){ (const uint8_t *)&all, sizeof all });
+	h = hash_view(key, (struct view){(const uint8_t *)&all, sizeof all});
 	return (uint32_t)h ? (uint32_t)h : 1;
 }
 

@@ -19,7 +19,8 @@ static enum result may_attach(const struct home_self *self, const struct home_ro
 	return RESULT_OK;
 }
 
-static void cancel_add(struct update_result *out, const struct reg_node *node, enum cancellation type, bool mme)
+static void cancel_add(struct update_result *out, const struct reg_node *node,
+		       enum cancellation type, bool mme)
 {
 	struct cancel *c = &out->cancel[out->cancel_n++];
 
@@ -28,9 +29,10 @@ static void cancel_add(struct update_result *out, const struct reg_node *node, e
 	c->mme = mme;
 }
 
-/* Who held this subscription before. The node of the same kind gets 'update procedure'; the other kind is
- * cancelled when the device is now registered singly, or has begun anew. */
-static void cancel_old(const struct reg_row *old, const struct update_request *q, struct update_result *out)
+/* Who held this subscription before. The node of the same kind gets 'update procedure'; the other
+ * kind is cancelled when the device is now registered singly, or has begun anew. */
+static void cancel_old(const struct reg_row *old, const struct update_request *q,
+		       struct update_result *out)
 {
 	bool mme = q->flags & ULR_S6A;
 	bool single = q->flags & ULR_SINGLE_REGISTRATION, initial = q->flags & ULR_INITIAL_ATTACH;
@@ -45,14 +47,18 @@ static void cancel_old(const struct reg_row *old, const struct update_request *q
 	/* A combined node keeps what it has; only our note of the other registration goes. */
 	if (!node_is(other, q->host))
 		cancel_add(out, other,
-			   !single ? CANCEL_INITIAL_ATTACH : mme ? CANCEL_SGSN_UPDATE : CANCEL_MME_UPDATE, !mme);
+			   !single ? CANCEL_INITIAL_ATTACH
+			   : mme   ? CANCEL_SGSN_UPDATE
+				   : CANCEL_MME_UPDATE,
+			   !mme);
 	out->reg.flags &= (uint8_t)~other_bit;
 }
 
 static bool node_fill(struct reg_node *n, const struct update_request *q, uint64_t wall_ms)
 {
 	memset(n, 0, sizeof *n);
-	if (!view_text(q->host, n->host, sizeof n->host) || !view_text(q->realm, n->realm, sizeof n->realm))
+	if (!view_text(q->host, n->host, sizeof n->host) ||
+	    !view_text(q->realm, n->realm, sizeof n->realm))
 		return false;
 	n->plmn = q->plmn;
 	n->at_ms = wall_ms;
@@ -60,8 +66,8 @@ static bool node_fill(struct reg_node *n, const struct update_request *q, uint64
 	return true;
 }
 
-/* The node says it has the data (Skip-Subscriber-Data): believed only if it is the node we told, and what we
- * told is what holds now. */
+/* The node says it has the data (Skip-Subscriber-Data): believed only if it is the node we told,
+ * and what we told is what holds now. */
 static bool has_data(const struct home_rows *rows, const struct update_request *q)
 {
 	const struct reg_row *reg = rows->reg;
@@ -72,8 +78,8 @@ static bool has_data(const struct home_rows *rows, const struct update_request *
 	       reg->told == told_digest(rows->sub, rows->profile);
 }
 
-void update_location(const struct home_self *self, const struct home_rows *rows, const struct update_request *q,
-		     uint64_t wall_ms, struct update_result *out)
+void update_location(const struct home_self *self, const struct home_rows *rows,
+		     const struct update_request *q, uint64_t wall_ms, struct update_result *out)
 {
 	bool mme = q->flags & ULR_S6A;
 

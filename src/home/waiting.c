@@ -42,8 +42,8 @@ struct waiting_answer *waiting_take(struct waiting *w)
 	a->used = true;
 	a->conn = 0;
 	a->cancel_n = 0;
-	a->answer = (struct wr){ .p = a->answer_room, .cap = sizeof a->answer_room };
-	a->refusal = (struct wr){ .p = a->refusal_room, .cap = sizeof a->refusal_room };
+	a->answer = (struct wr){.p = a->answer_room, .cap = sizeof a->answer_room};
+	a->refusal = (struct wr){.p = a->refusal_room, .cap = sizeof a->refusal_room};
 	return a;
 }
 

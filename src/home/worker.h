@@ -1,12 +1,11 @@
-/* One worker thread of home: a loop, a Diameter node, readers of its own. Shared by the files of this room. */
+/* One worker thread of home: a loop, a Diameter node, readers of its own. Shared by the files of
+ * this room. */
 #pragma once
 #include "home/feed.h"
 #include "home/home.h"
 #include "home/waiting.h"
 #include "records/vault.h"
 
-/* How much home sends by itself: a changed profile must not become a storm. */
-#define PACE_PER_TICK 20 /* of 100 ms */
 #define FEED_PER_TICK 1000
 
 struct home_worker {
@@ -17,7 +16,7 @@ struct home_worker {
 
 	struct serving_read *read;
 	const struct book *book;
-	bool fresh;               /* the serving copy could be read in this batch */
+	bool fresh; /* the serving copy could be read in this batch */
 	struct reg_worker *reg;
 	struct vault_read *vault;
 	struct auth_means means;
@@ -27,9 +26,10 @@ struct home_worker {
 	struct feed feed;
 	struct home_load load;
 	uint64_t load_sequence, load_changed_ms;
-	uint64_t session;         /* the last Session-Id given */
-	struct arena mem;         /* of the batch */
-	struct wr out;            /* of one answer */
+	uint32_t pace;	  /* requests of ours a second: a changed profile must not be a storm */
+	uint64_t session; /* the last Session-Id given */
+	struct arena mem; /* of the batch */
+	struct wr out;	  /* of one answer */
 };
 
 /* The rows of a subscriber. `reg` is the caller's room for the registration. */
@@ -46,7 +46,8 @@ void answer_load(struct home_worker *w);
 /* --- send.c: requests of ours --- */
 bool send_look(void *worker, uint64_t imsi); /* feed_means.look */
 void send_due(struct home_worker *w);
-void send_answered(struct home_worker *w, const struct msg *m, enum err err, const struct dia_pending *p);
+void send_answered(struct home_worker *w, const struct msg *m, enum err err,
+		   const struct dia_pending *p);
 void send_lost(struct home_worker *w, const struct dia_pending *p);
 /* RSR to every node that serves anyone (TS 29.272 5.2.4.1). Returns how many. */
 size_t send_resets(struct home_worker *w);

@@ -1,37 +1,45 @@
-/* The way of keys into the vault: files of sealed rows in data_dir/spool, written by whoever imports, read and
- * removed by home alone. Sealed to the vault's public key (data_dir/vault.pub, 64 hex digits), so that a file left
- * behind tells nobody anything.
+/* The way of keys into the vault: files of sealed rows in data_dir/spool, written by whoever
+ * imports, read and removed by home alone. Sealed to the vault's public key (data_dir/vault.pub, 64
+ * hex digits), so that a file left behind tells nobody anything.
  *
  *   offset  bytes
  *        0      8  "MERLONK1"
  *        8      4  number of rows, big-endian
- *       12      .  that many sealed boxes of SPOOL_SEALED bytes, each of: IMSI (bcd.h, big-endian) 8, K 16,
- *                  OPc 16, AMF 2
+ *       12      .  that many sealed boxes of SPOOL_SEALED bytes, each of: IMSI (bcd.h, big-endian)
+ * 8, K 16, OPc 16, AMF 2
  *
  * A file appears whole (written under another name, made durable, renamed) or not at all. */
 #pragma once
 #include "records/vault.h"
 
-#define SPOOL_DIR    "spool"
-#define SPOOL_PUB    "vault.pub"
+#define SPOOL_DIR "spool"
+#define SPOOL_PUB "vault.pub"
 #define SPOOL_SUFFIX ".keys"
-#define SPOOL_HEAD   12
-#define SPOOL_PLAIN  42
+#define SPOOL_HEAD 12
+#define SPOOL_PLAIN 42
 #define SPOOL_SEALED (SPOOL_PLAIN + SEALBOX_EXTRA)
-#define SPOOL_MAX    100000 /* rows in one file */
+#define SPOOL_MAX 100000 /* rows in one file */
 
-/* The vault's public key, where importers find it. ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO; `why`: one clear line. */
-enum err MUST_USE spool_pub_put(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC], char why[256]);
+/* The vault's public key, where importers find it. ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO; `why`: one
+ * clear line. */
+enum err MUST_USE spool_pub_put(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC],
+				char why[256]);
 enum err MUST_USE spool_pub_get(const char *data_dir, uint8_t pub[SEALBOX_PUBLIC], char why[256]);
 
-/* Seal up to SPOOL_MAX rows into a new file of the spool, durable when this returns. Makes the directory. The
- * caller wipes `rows`. */
-enum err MUST_USE spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *rows,
-			      size_t n, char why[256]);
+/* Seal up to SPOOL_MAX rows into a new file of the spool, durable when this returns. Makes the
+ * directory. The caller wipes `rows`. */
+enum err MUST_USE spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC],
+			      const struct vault_row *rows, size_t n, char why[256]);
 
-/* Open the file `name` of the directory `dir_fd`, hand its rows over in batches (valid during the call, then
- * wiped). ERR_CORRUPT: it is none of ours, or cut short; ERR_KEY: a row does not open. Nothing is
- * handed over from a file that is not whole; rows before a bad one may have been. */
+/* Open the file `name` of the directory `dir_fd`, hand its rows over in batches (valid during the
+ * call, then wiped). ERR_CORRUPT: it is none of ours, or cut short; ERR_KEY: a row does not open.
+ * Nothing is handed over from a file that is not whole; rows before a bad one may have been. */
 enum err MUST_USE spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBLIC],
 			     const struct secret32 *priv,
-			     enum err (*take)(void *ctx, const struct vault_row *rows, size_t n), void *ctx);
+			     enum err (*take)(void *ctx, const struct vault_row *rows, size_t n),
+			     void *ctx);
+
+/* Ask home for a Reset to every serving node (TS 29.272 5.2.4.1), after registrations were lost or
+ * an old state of them was restored. ERR_IO; `why`: one clear line. */
+#define SPOOL_RESET "reset"
+enum err MUST_USE spool_reset(const char *data_dir, char why[256]);

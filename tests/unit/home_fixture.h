@@ -3,9 +3,9 @@
 #include "home/s6a.h"
 #include "unit/test.h"
 
-#define OWN  bcd_of(VIEW("99970"))
-#define P1   bcd_of(VIEW("00101"))
-#define P2   bcd_of(VIEW("26201"))
+#define OWN bcd_of(VIEW("99970"))
+#define P1 bcd_of(VIEW("00101"))
+#define P2 bcd_of(VIEW("26201"))
 #define IMSI bcd_of(VIEW("999700000000001"))
 #define IMEI bcd_of(VIEW("00101700000001"))
 #define WALL 1800000000000u
@@ -13,10 +13,21 @@
 static inline struct profile_row meter_profile(void)
 {
 	struct profile_row p = {
-		.id = 1, .version = 7, .prio = PRIO_LOW, .apn_n = 1, .rats = RAT_NB_IOT | RAT_LTE_M,
-		.ul_bps = 100000, .dl_bps = 200000, .tau_s = 86400,
-		.apn = { { .name = "meters.iot", .context = 1, .pdn_type = 0, .qci = 9, .arp = 15,
-			   .ul_bps = 64000, .dl_bps = 128000 } },
+	    .id = 1,
+	    .version = 7,
+	    .prio = PRIO_LOW,
+	    .apn_n = 1,
+	    .rats = RAT_NB_IOT | RAT_LTE_M,
+	    .ul_bps = 100000,
+	    .dl_bps = 200000,
+	    .tau_s = 86400,
+	    .apn = {{.name = "meters.iot",
+		     .context = 1,
+		     .pdn_type = 0,
+		     .qci = 9,
+		     .arp = 15,
+		     .ul_bps = 64000,
+		     .dl_bps = 128000}},
 	};
 
 	return p;
@@ -24,7 +35,8 @@ static inline struct profile_row meter_profile(void)
 
 static inline struct sub_row meter_sub(void)
 {
-	struct sub_row s = { .profile = 1, .version = 3, .life = LIFE_ACTIVE, .prio = PRIO_LOW, .alg = ALG_MILENAGE };
+	struct sub_row s = {
+	    .profile = 1, .version = 3, .life = LIFE_ACTIVE, .prio = PRIO_LOW, .alg = ALG_MILENAGE};
 
 	s.imsi = IMSI;
 	s.msisdn = bcd_of(VIEW("99970123456"));
@@ -33,7 +45,7 @@ static inline struct sub_row meter_sub(void)
 
 static inline struct reg_row no_registration(void)
 {
-	struct reg_row r = { 0 };
+	struct reg_row r = {0};
 
 	r.imsi = IMSI;
 	return r;
@@ -41,7 +53,7 @@ static inline struct reg_row no_registration(void)
 
 static inline struct reg_node node_named(const char *host, uint64_t plmn)
 {
-	struct reg_node n = { .plmn = plmn, .at_ms = 1 };
+	struct reg_node n = {.plmn = plmn, .at_ms = 1};
 
 	snprintf(n.host, sizeof n.host, "%s", host);
 	snprintf(n.realm, sizeof n.realm, "%s", "epc.mnc001.mcc001.3gppnetwork.org");
@@ -50,7 +62,7 @@ static inline struct reg_node node_named(const char *host, uint64_t plmn)
 
 static inline struct home_self this_home(void)
 {
-	return (struct home_self){ .own_plmn = OWN, .node_id = 1, .vector_max = 5 };
+	return (struct home_self){.own_plmn = OWN, .node_id = 1, .vector_max = 5};
 }
 
 /* One message's room. */
@@ -64,8 +76,8 @@ struct page {
 
 static inline void page_clear(struct page *p)
 {
-	p->mem = (struct arena){ .base = p->room, .cap = sizeof p->room };
-	p->w = (struct wr){ .p = p->bytes, .cap = sizeof p->bytes };
+	p->mem = (struct arena){.base = p->room, .cap = sizeof p->room};
+	p->w = (struct wr){.p = p->bytes, .cap = sizeof p->bytes};
 }
 
 /* Parse what was written, as the end point would. */
@@ -78,8 +90,11 @@ static inline void page_parse(struct page *p)
 /* Begin a request of an MME. */
 static inline size_t ask_begin(struct page *p, uint32_t app, uint32_t code)
 {
-	struct dia_header h = { .flags = DIA_FLAG_REQUEST | DIA_FLAG_PROXIABLE, .code = code, .app = app,
-				.hop_by_hop = 7, .end_to_end = 9 };
+	struct dia_header h = {.flags = DIA_FLAG_REQUEST | DIA_FLAG_PROXIABLE,
+			       .code = code,
+			       .app = app,
+			       .hop_by_hop = 7,
+			       .end_to_end = 9};
 	size_t start;
 
 	page_clear(p);
@@ -95,8 +110,9 @@ static inline size_t ask_begin(struct page *p, uint32_t app, uint32_t code)
 static inline const struct dia_node_conf *me(void)
 {
 	static const struct dia_node_conf conf = {
-		.host = VIEW_INIT("home.epc.mnc070.mcc999.3gppnetwork.org"),
-		.realm = VIEW_INIT("epc.mnc070.mcc999.3gppnetwork.org"), .state_id = 77,
+	    .host = VIEW_INIT("home.epc.mnc070.mcc999.3gppnetwork.org"),
+	    .realm = VIEW_INIT("epc.mnc070.mcc999.3gppnetwork.org"),
+	    .state_id = 77,
 	};
 
 	return &conf;

@@ -1,5 +1,5 @@
-/* Authentication vectors, from the bytes of an AIR to those of the AIA, judged by a USIM of the test's own:
- * MILENAGE from the crypto room, acceptance of SQN from TS 33.102 Annex C. */
+/* Authentication vectors, from the bytes of an AIR to those of the AIA, judged by a USIM of the
+ * test's own: MILENAGE from the crypto room, acceptance of SQN from TS 33.102 Annex C. */
 #include "home/s6a.h"
 #include "unit/home_fixture.h"
 #include <fcntl.h>
@@ -18,16 +18,18 @@ struct card {
 
 static struct aka_key card_key(void)
 {
-	struct aka_key k = { .amf = { 0, 0 } };
+	struct aka_key k = {.amf = {0, 0}};
 
 	memset(k.k.b, 0x46, 16);
 	memset(k.opc.b, 0xcd, 16);
 	return k;
 }
 
-/* What the card makes of RAND and AUTN: its XRES, CK, IK if the network is genuine and SQN is fresh. */
+/* What the card makes of RAND and AUTN: its XRES, CK, IK if the network is genuine and SQN is
+ * fresh. */
 enum verdict { ACCEPTED, FORGED, STALE };
-static enum verdict challenge(struct card *c, struct view rand, struct view autn, bool eps, struct aka_vector *own)
+static enum verdict challenge(struct card *c, struct view rand, struct view autn, bool eps,
+			      struct aka_vector *own)
 {
 	struct aka_key k = c->key;
 	uint8_t ak[6];
@@ -92,13 +94,13 @@ static void air(uint32_t eps_n, uint32_t utran_n, struct view resync)
 }
 
 /* One AIR at a time; the answer is parsed by its row. */
-static struct auth_result ask(const struct sub_row *s, const struct profile_row *p, const struct reg_row *reg,
-			      const struct aka_key *key, uint64_t wall)
+static struct auth_result ask(const struct sub_row *s, const struct profile_row *p,
+			      const struct reg_row *reg, const struct aka_key *key, uint64_t wall)
 {
-	struct home_rows rows = { s, p, reg };
+	struct home_rows rows = {s, p, reg};
 	struct home_self self = this_home();
-	struct auth_means means = { aka, sqn, wall };
-	struct s6a_in in = { &request.m, &request.h, me(), NULL };
+	struct auth_means means = {aka, sqn, wall};
+	struct s6a_in in = {&request.m, &request.h, me(), NULL};
 	struct auth_request q;
 	struct auth_result r;
 
@@ -136,7 +138,8 @@ static size_t verify(struct card *c, uint16_t kind)
 			check(memcmp(kc, in_slot(v, AVP_KC).p, 8) == 0);
 			continue;
 		}
-		check_eq(challenge(c, in_slot(v, AVP_RAND), in_slot(v, AVP_AUTN), kind == AVP_E_UTRAN_VECTOR, &own),
+		check_eq(challenge(c, in_slot(v, AVP_RAND), in_slot(v, AVP_AUTN),
+				   kind == AVP_E_UTRAN_VECTOR, &own),
 			 ACCEPTED);
 		check(memcmp(own.xres, in_slot(v, AVP_XRES).p, 8) == 0);
 		if (kind == AVP_UTRAN_VECTOR) {
@@ -155,7 +158,7 @@ TEST(a_card_accepts_every_vector_of_every_batch)
 	struct profile_row p = meter_profile();
 	struct sub_row s = meter_sub();
 	struct reg_row reg = no_registration();
-	struct card c = { .key = card_key() };
+	struct card c = {.key = card_key()};
 
 	open_sqn(WALL);
 	p.rats |= RAT_UTRAN;
@@ -182,7 +185,7 @@ TEST(a_profile_without_utran_gets_triplets)
 	struct profile_row p = meter_profile();
 	struct sub_row s = meter_sub();
 	struct reg_row reg = no_registration();
-	struct card c = { .key = card_key() };
+	struct card c = {.key = card_key()};
 
 	open_sqn(WALL);
 	p.rats = RAT_GERAN;
@@ -211,7 +214,7 @@ TEST(a_card_that_is_ahead_resynchronises_and_stays_so_after_a_restart)
 	struct profile_row p = meter_profile();
 	struct sub_row s = meter_sub();
 	struct reg_row reg = no_registration();
-	struct card c = { .key = card_key() };
+	struct card c = {.key = card_key()};
 	uint8_t info[30];
 	struct aka_vector own;
 	struct auth_result r;
@@ -221,13 +224,15 @@ TEST(a_card_that_is_ahead_resynchronises_and_stays_so_after_a_restart)
 	air(1, 0, VIEW(""));
 	ask(&s, &p, &reg, &c.key, WALL);
 	{
-		const struct slot *v = tab_slot(&answer.m, AVP_AUTHENTICATION_INFO, AVP_E_UTRAN_VECTOR);
+		const struct slot *v =
+		    tab_slot(&answer.m, AVP_AUTHENTICATION_INFO, AVP_E_UTRAN_VECTOR);
 
-		check_eq(challenge(&c, in_slot(v, AVP_RAND), in_slot(v, AVP_AUTN), true, &own), STALE);
+		check_eq(challenge(&c, in_slot(v, AVP_RAND), in_slot(v, AVP_AUTN), true, &own),
+			 STALE);
 		memcpy(info, in_slot(v, AVP_RAND).p, 16);
 	}
 	make_auts(&c, info, info + 16);
-	air(2, 0, (struct view){ info, sizeof info });
+	air(2, 0, (struct view){info, sizeof info});
 	r = ask(&s, &p, &reg, &c.key, WALL);
 	check(r.resynced);
 	check(r.store); /* so the answer waits for the commit */
@@ -240,7 +245,8 @@ TEST(a_card_that_is_ahead_resynchronises_and_stays_so_after_a_restart)
 	check(!r.store);
 	check_eq(verify(&c, AVP_E_UTRAN_VECTOR), 5);
 
-	air(1, 0, (struct view){ info, sizeof info }); /* the same AUTS again, by someone who listened */
+	air(1, 0,
+	    (struct view){info, sizeof info}); /* the same AUTS again, by someone who listened */
 	r = ask(&s, &p, &reg, &c.key, WALL);
 	check(!r.store);
 	check_eq(verify(&c, AVP_E_UTRAN_VECTOR), 1);
@@ -251,12 +257,12 @@ TEST(a_forged_auts_changes_nothing)
 	struct profile_row p = meter_profile();
 	struct sub_row s = meter_sub();
 	struct reg_row reg = no_registration();
-	struct card c = { .key = card_key() };
-	uint8_t info[30] = { 1, 2, 3 };
+	struct card c = {.key = card_key()};
+	uint8_t info[30] = {1, 2, 3};
 	struct auth_result r;
 
 	open_sqn(WALL);
-	air(1, 0, (struct view){ info, sizeof info });
+	air(1, 0, (struct view){info, sizeof info});
 	r = ask(&s, &p, &reg, &c.key, WALL);
 	check(!r.resynced);
 	check(!r.store);
@@ -272,15 +278,15 @@ TEST(a_subscriber_who_may_not_attach_hears_it_in_the_aia)
 		bool no_sub, no_key, elsewhere;
 		uint32_t eps_n, utran_n, code, diagnostic;
 	} cases[] = {
-		{ "unknown", LIFE_ACTIVE, 0, true, false, false, 1, 0, 5001, 0 },
-		{ "suspended", LIFE_SUSPENDED, 0, false, false, false, 1, 0, 5420, 0 },
-		{ "retired", LIFE_RETIRED, 0, false, false, false, 1, 0, 5420, 0 },
-		{ "in stock", LIFE_INVENTORY, 0, false, false, false, 1, 0, 5420, 0 },
-		{ "greylisted", LIFE_ACTIVE, SUB_GREY, false, false, false, 1, 0, 5004, 2 },
-		{ "network not in the profile", LIFE_ACTIVE, 0, false, false, true, 1, 0, 5004, 0 },
-		{ "no radio of that kind", LIFE_ACTIVE, 0, false, false, false, 0, 1, 5421, 0 },
-		{ "no key", LIFE_ACTIVE, 0, false, true, false, 1, 0, 4181, 0 },
-		{ "fine", LIFE_TEST_READY, 0, false, false, false, 1, 0, 2001, 0 },
+	    {"unknown", LIFE_ACTIVE, 0, true, false, false, 1, 0, 5001, 0},
+	    {"suspended", LIFE_SUSPENDED, 0, false, false, false, 1, 0, 5420, 0},
+	    {"retired", LIFE_RETIRED, 0, false, false, false, 1, 0, 5420, 0},
+	    {"in stock", LIFE_INVENTORY, 0, false, false, false, 1, 0, 5420, 0},
+	    {"greylisted", LIFE_ACTIVE, SUB_GREY, false, false, false, 1, 0, 5004, 2},
+	    {"network not in the profile", LIFE_ACTIVE, 0, false, false, true, 1, 0, 5004, 0},
+	    {"no radio of that kind", LIFE_ACTIVE, 0, false, false, false, 0, 1, 5421, 0},
+	    {"no key", LIFE_ACTIVE, 0, false, true, false, 1, 0, 4181, 0},
+	    {"fine", LIFE_TEST_READY, 0, false, false, false, 1, 0, 2001, 0},
 	};
 
 	open_sqn(WALL);
@@ -300,7 +306,8 @@ TEST(a_subscriber_who_may_not_attach_hears_it_in_the_aia)
 		ask(cases[i].no_sub ? NULL : &s, &p, &reg, cases[i].no_key ? NULL : &key, WALL);
 		check_eq(result_of(&answer.m), cases[i].code);
 		check_eq(dia_u32(tab_get(&answer.m, AVP_ERROR_DIAGNOSTIC)), cases[i].diagnostic);
-		check_eq(tab_slot(&answer.m, AVP_AUTHENTICATION_INFO) != NULL, cases[i].code == 2001);
+		check_eq(tab_slot(&answer.m, AVP_AUTHENTICATION_INFO) != NULL,
+			 cases[i].code == 2001);
 	}
 }
 
@@ -352,9 +359,9 @@ TEST(proxy_info_comes_back_and_route_records_do_not)
 TEST(load_is_told_only_to_those_who_understand_it)
 {
 	struct reg_row reg = no_registration();
-	struct home_load load = { .value = 1000, .sequence = 5, .reduction = 40, .validity_s = 10 };
-	struct s6a_in in = { &request.m, &request.h, me(), &load };
-	struct auth_result r = { .result = RESULT_NO_VECTORS, .reg = reg };
+	struct home_load load = {.value = 1000, .sequence = 5, .reduction = 40, .validity_s = 10};
+	struct s6a_in in = {&request.m, &request.h, me(), &load};
+	struct auth_result r = {.result = RESULT_NO_VECTORS, .reg = reg};
 
 	for (int doic = 0; doic < 2; doic++) {
 		size_t start = ask_begin(&request, DIA_APP_S6A, 318);
@@ -374,11 +381,14 @@ TEST(load_is_told_only_to_those_who_understand_it)
 		page_parse(&answer);
 		check_eq(tab_slot(&answer.m, AVP_LOAD) != NULL, doic);
 		check_eq(tab_slot(&answer.m, AVP_OC_OLR) != NULL, doic);
-		check_eq(dia_u32(tab_get(&answer.m, AVP_OC_OLR, AVP_OC_REDUCTION_PERCENTAGE)), doic ? 40 : 0);
+		check_eq(dia_u32(tab_get(&answer.m, AVP_OC_OLR, AVP_OC_REDUCTION_PERCENTAGE)),
+			 doic ? 40 : 0);
 	}
 }
 
 TESTS(T(a_card_accepts_every_vector_of_every_batch), T(a_profile_without_utran_gets_triplets),
-      T(a_card_that_is_ahead_resynchronises_and_stays_so_after_a_restart), T(a_forged_auts_changes_nothing),
-      T(a_subscriber_who_may_not_attach_hears_it_in_the_aia), T(a_critical_subscription_is_served_though_greylisted),
-      T(proxy_info_comes_back_and_route_records_do_not), T(load_is_told_only_to_those_who_understand_it))
+      T(a_card_that_is_ahead_resynchronises_and_stays_so_after_a_restart),
+      T(a_forged_auts_changes_nothing), T(a_subscriber_who_may_not_attach_hears_it_in_the_aia),
+      T(a_critical_subscription_is_served_though_greylisted),
+      T(proxy_info_comes_back_and_route_records_do_not),
+      T(load_is_told_only_to_those_who_understand_it))
