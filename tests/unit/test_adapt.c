@@ -1,4 +1,5 @@
-/* Message to facts, verdict to answer, and what changes in a message that is passed on. */
+/* Message to facts, verdict to answer, and what changes in a message that is passed on. Evidence for
+ * R-5.6.1.e (temporary causes), R-5.6.1.f (overload reports) and R-5.6.1.g (no topology gets out). */
 #include "unit/test_node.h"
 
 #define V       VIEW_INIT

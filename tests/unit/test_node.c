@@ -1,4 +1,5 @@
-/* The peer state machine (RFC 6733 §5), in virtual time. */
+/* The peer state machine (RFC 6733 §5), in virtual time. Evidence for R-3.b (who may connect) and
+ * R-3.4.a (failure and failover). */
 #include "unit/test_node.h"
 
 #include "base/metric.h"
@@ -393,6 +394,81 @@ TEST(no_more_peers_than_there_is_room_for)
 	check_eq(A->closes, 1 + 200 - (72 - 4));
 }
 
+TEST(a_node_dials_by_a_name_of_its_own_and_is_called_by_the_other)
+{
+	struct dia_peer *p;
+	struct dia_header h;
+	uint32_t conn;
+
+	world_init("a.home.test", "b.visited.test");
+	dia_node_free(A->node);
+	A->conf.dial_host = VIEW("a-1.home.test");
+	A->node = dia_node_new(&A->conf, &world_actions, A);
+	p = dia_node_peer(A->node, DIA_HOME, VIEW("b.visited.test"), NULL);
+	world_run(200);
+	check_eq(state_of(p), DIA_OPEN);
+	check(view_eq(dia_peer_info(B->peer)->host, VIEW("a-1.home.test")));
+	check(view_eq(tab_get(parse(sent_by(0), &h), AVP_ORIGIN_HOST), VIEW("a-1.home.test")));
+	/* The other now dials us: to it that is another peer, and we take its connection. */
+	conn = stranger();
+	say_cer(conn, "b.visited.test", DIA_APP_S6A, 1);
+	check_eq(dia_peer_info(p)->conn, conn);
+	check(view_eq(tab_get(parse(sent_by(0), &h), AVP_ORIGIN_HOST), VIEW("a.home.test")));
+	world_pump();
+	check_eq(B->down, 1);
+	check_eq(state_of(p), DIA_OPEN);
+	say_cer(stranger(), "A-1.home.test", DIA_APP_S6A, 1); /* ourselves */
+	check_eq(result_of(sent_by(0)), 3010);
+}
+
+TEST(a_watchdog_is_answered_and_a_malformed_one_too)
+{
+	uint8_t bytes[256];
+	struct wr w = { .p = bytes, .cap = sizeof bytes };
+	struct dia_header h = { 0x80, 280, 0, 5, 6 };
+	struct msg *m;
+
+	world_open();
+	dia_begin(&w, &h);
+	dia_put_text(&w, AVP_ORIGIN_HOST, "b.visited.test");
+	dia_end(&w, 0);
+	say(0, dia_peer_info(A->peer)->conn, wr_done(&w));
+	m = parse(sent_by(0), &h);
+	check_eq(dia_u32(tab_get(m, AVP_RESULT_CODE)), 5005);
+	check(view_eq(tab_get(m, AVP_FAILED_AVP), VIEW("\0\0\1\x28\x40\0\0\x09\0\0\0\0")));
+	check_eq(A->requests, 0);
+	dia_put_text(&w, AVP_ORIGIN_REALM, "visited.test");
+	dia_end(&w, 0);
+	say(0, dia_peer_info(A->peer)->conn, wr_done(&w));
+	m = parse(sent_by(0), &h);
+	check_eq(dia_u32(tab_get(m, AVP_RESULT_CODE)), 2001);
+	check_eq(dia_u32(tab_get(m, AVP_ORIGIN_STATE_ID)), 1000);
+	check_eq(h.hop_by_hop, 5);
+	check_eq(h.end_to_end, 6);
+	check_eq(A->down, 0);
+}
+
+TEST(an_origin_state_that_grew_is_remembered)
+{
+	uint8_t bytes[256];
+	struct wr w = { .p = bytes, .cap = sizeof bytes };
+	struct dia_header h = { 0x80, 280, 0, 5, 6 };
+	uint32_t old;
+
+	world_open();
+	old = dia_peer_info(A->peer)->conn;
+	dia_begin(&w, &h);
+	dia_put_text(&w, AVP_ORIGIN_HOST, "b.visited.test");
+	dia_put_text(&w, AVP_ORIGIN_REALM, "visited.test");
+	dia_put_u32(&w, AVP_ORIGIN_STATE_ID, 1005);
+	dia_end(&w, 0);
+	say(0, old, wr_done(&w));
+	say_cer(stranger(), "b.visited.test", DIA_APP_S6A, 1005); /* no restart since */
+	check_eq(dia_peer_info(A->peer)->conn, old);
+	world_run(300);
+	check_eq(dia_peer_info(A->peer)->conn, old);
+}
+
 TESTS(T(two_nodes_exchange_capabilities_and_open), T(a_cea_holds_what_free_diameter_insists_on),
       T(a_peer_that_is_not_admitted_hears_why_and_is_closed), T(anything_before_a_cer_closes),
       T(a_malformed_cer_is_answered_with_its_error), T(a_connection_that_says_nothing_is_closed),
@@ -407,4 +483,6 @@ TESTS(T(two_nodes_exchange_capabilities_and_open), T(a_cea_holds_what_free_diame
       T(a_peer_that_cannot_be_reached_is_dialled_less_and_less_often),
       T(stopping_says_goodbye_and_closes), T(stopping_does_not_wait_for_a_dead_peer),
       T(a_peer_that_says_goodbye_is_dialled_again_later), T(a_removed_peer_is_told_and_forgotten),
-      T(no_more_peers_than_there_is_room_for))
+      T(no_more_peers_than_there_is_room_for),
+      T(a_node_dials_by_a_name_of_its_own_and_is_called_by_the_other),
+      T(a_watchdog_is_answered_and_a_malformed_one_too), T(an_origin_state_that_grew_is_remembered))

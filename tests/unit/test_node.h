@@ -43,7 +43,6 @@ struct world {
 	uint32_t conn_n;
 	bool deaf[2]; /* what is sent to this side is lost on the way */
 	bool no_route; /* a dial fails */
-	bool dumb; /* nobody at the other end: the test plays side 1 */
 	size_t head, tail;
 	struct parcel queue[WORLD_QUEUE];
 };
@@ -242,8 +241,7 @@ static inline uint32_t world_connect(int from, struct dia_peer *peer)
 	world.other[from][mine] = theirs;
 	world.other[!from][theirs] = mine;
 	dia_node_up(world.side[from].node, &out, peer, world.now);
-	if (!world.dumb)
-		dia_node_up(world.side[!from].node, &in, NULL, world.now);
+	dia_node_up(world.side[!from].node, &in, NULL, world.now);
 	return mine;
 }
 
