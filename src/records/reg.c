@@ -81,10 +81,12 @@ static enum err open_env(struct reg *r, const char *dir, size_t map_bytes, char 
 {
 	bool ours = false;
 	char path[512];
-	enum err e = db_path(path, dir, "registrations") ? lock_dir(r, path, dir, why) :
-							   fail(why, ERR_CONFIG, dir, "path too long");
+	enum err e;
 	int rc;
 
+	if (!db_path(path, dir, "registrations"))
+		return fail(why, ERR_CONFIG, dir, "path too long");
+	e = lock_dir(r, path, dir, why);
 	if (e)
 		return e;
 	rc = mdb_env_create(&r->env);
@@ -301,8 +303,8 @@ bool reg_done(struct reg_worker *w, uint64_t *token, enum err *err)
 	uint64_t count;
 
 	if (tail == atomic_load(&w->head)) {
-		/* Empty: let the descriptor go quiet, then look once more. Signalled, but nothing to
-		 * read: the committer is about to write, and that wake-up will do. */
+		/* Empty: let the descriptor go quiet, then look once more. Signalled, but nothing
+		 * to read: the committer is about to write, and that wake-up will do. */
 		if (atomic_load(&w->signalled) && read(w->fd, &count, sizeof count) == sizeof count)
 			atomic_store(&w->signalled, false);
 		if (tail == atomic_load(&w->head))

@@ -1,6 +1,7 @@
 /* Registrations: who serves the SIM now. LMDB, one writer (home). Durable before the answer: one
- * committer thread gathers what all workers queued and commits it once (group commit), and only then
- * are the completions handed back. A row queued is seen by its own process's readers at once. */
+ * committer thread gathers what all workers queued and commits it once (group commit), and only
+ * then are the completions handed back. A row queued is seen by its own process's readers at once.
+ * */
 #pragma once
 #include "judge/book.h"
 
@@ -17,7 +18,7 @@ struct reg_node {
 	char host[REG_HOST], realm[REG_HOST];
 	uint64_t plmn;
 	uint64_t at_ms;       /* last update, since 1970 */
-	uint64_t features;    /* Feature-List 1 in the low, 2 in the high half, as the node sent them */
+	uint64_t features;    /* as the node sent them: Feature-List 1 in the low half, 2 high */
 };
 
 struct reg_row {
@@ -45,8 +46,11 @@ int reg_done_fd(const struct reg_worker *w);
 /* Look up; copies into `row`. ERR_NOT_FOUND. Sees queued rows of every worker. */
 enum err MUST_USE reg_get(struct reg_worker *w, uint64_t imsi, struct reg_row *row);
 
-/* Queue a row; `token` comes back through reg_done when it is durable, with OK, or with an error when
- * the commit failed (disk full: ERR_IO), in which case the row is as if never put. ERR_FULL: queue full. */
+/* Queue a row; `token` comes back through reg_done when it is durable, with OK, or with an error
+ * when the commit failed (disk full: ERR_IO), in which case the row is as if never put.
+ * ERR_FULL: queue full. A commit that fails takes with it all that was queued meanwhile, cursors
+ * too. ERR_IO at once: the row that reg_get last gave for this IMSI was queued, and has failed
+ * since. */
 enum err MUST_USE reg_put(struct reg_worker *w, const struct reg_row *row, uint64_t token);
 
 /* Take one completion; false when there is none. */

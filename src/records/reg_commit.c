@@ -59,9 +59,9 @@ static void overlay_remove(struct reg *r, struct reg_put *p)
 	r->overlay_n--;
 }
 
-/* Under the lock: take a batch out of the overlay. After a failure everything queued since goes with it: a
- * row that came later may have been made out of one that now never was, and a cursor may not pass rows
- * that are lost. So no order of puts can leave half of what they meant. */
+/* Under the lock: take a batch out of the overlay. After a failure everything queued since goes
+ * with it: a row that came later may have been made out of one that now never was, and a cursor may
+ * not pass rows that are lost. So no order of puts can leave half of what they meant. */
 static void settle(struct reg *r, struct reg_put *batch, int rc, uint64_t cursor)
 {
 	struct reg_put **end = &batch;
@@ -83,8 +83,8 @@ static void settle(struct reg *r, struct reg_put *batch, int rc, uint64_t cursor
 	}
 }
 
-/* Hand each put back to its worker, and wake each worker once. The put is the worker's own again as soon
- * as it is in the ring. */
+/* Hand each put back to its worker, and wake each worker once. The put is the worker's own again as
+ * soon as it is in the ring. */
 static size_t hand_back(struct reg *r, struct reg_put *batch)
 {
 	size_t n = 0, worker_n;

@@ -1,4 +1,5 @@
-/* Inside of the registrations: what the workers' side (reg.c) and the committer (reg_commit.c) share. */
+/* Inside of the registrations: what the workers' side (reg.c) and the committer (reg_commit.c)
+ * share. */
 #pragma once
 #include "records/reg.h"
 #include "records/serving_db.h"

@@ -1,6 +1,6 @@
-/* The serving copy: what signalling needs of the records, packed, in LMDB; one writer (keeper), many
- * lock-free readers in other processes (design.md, 'Serving copy': MDB_NOLOCK readers, a held sliding
- * read transaction, the published transaction number in a counter page). */
+/* The serving copy: what signalling needs of the records, packed, in LMDB; one writer (keeper),
+ * many lock-free readers in other processes (design.md, 'Serving copy': MDB_NOLOCK readers, a held
+ * sliding read transaction, the published transaction number in a counter page). */
 #pragma once
 #include "judge/book.h"
 
@@ -15,16 +15,20 @@ void serving_finish(struct serving_writer *w);
  * readers: their serving_renew says ERR_CORRUPT, and their role must be started anew. ERR_IO. */
 enum err MUST_USE serving_remove(const char *dir);
 
-/* One batch: begin, puts and deletes, then commit, which publishes it. `feed` is the number of the last
- * change of the records that the batch contains. A change says what a reader of the feed must look at. */
-enum change_kind { CHANGE_SUB = 1, CHANGE_PROFILE, CHANGE_NETWORK, CHANGE_RULE, CHANGE_EQUIP, CHANGE_RANGE };
+/* One batch: begin, puts and deletes, then commit, which publishes it. `feed` is the number of the
+ * last change of the records that the batch contains. A change says what a reader of the feed must
+ * look at. */
+enum change_kind {
+	CHANGE_SUB = 1, CHANGE_PROFILE, CHANGE_NETWORK, CHANGE_RULE, CHANGE_EQUIP, CHANGE_RANGE
+};
 struct change {
 	uint64_t seq;    /* 1.., without gaps */
 	uint64_t id;     /* IMSI, profile id, PLMN, rule id, IMEI, range start */
 	uint32_t kind;   /* enum change_kind */
 	uint32_t was;    /* CHANGE_SUB: life before; else 0 */
 };
-/* Drops a batch that was begun and not committed. May sleep up to 3 s, once, after a writer that died. */
+/* Drops a batch that was begun and not committed. May sleep up to 3 s, once, after a writer that
+ * died. */
 enum err MUST_USE serving_begin(struct serving_writer *w);
 enum err MUST_USE serving_put_sub(struct serving_writer *w, const struct sub_row *r);
 enum err MUST_USE serving_put_profile(struct serving_writer *w, const struct profile_row *r);
@@ -47,7 +51,8 @@ void serving_tick(struct serving_writer *w, uint64_t now_ms);
 struct serving;       /* the environment: one a process */
 struct serving_read;  /* one a thread */
 
-/* Opens read-only, without any lock file. Waits for nothing: ERR_NOT_FOUND when the keeper has made none. */
+/* Opens read-only, without any lock file. Waits for nothing: ERR_NOT_FOUND when the keeper has made
+ * none. */
 enum err MUST_USE serving_open(struct serving **s, const char *dir, char why[256]);
 void serving_close(struct serving *s);
 struct serving_read *serving_reader(struct serving *s);
@@ -57,7 +62,8 @@ void serving_read_free(struct serving_read *r);
  * whole state could be had (the old one stays until 2 s of age); ERR_CORRUPT: serving_remove.
  * `now_ms` is loop_now: monotonic. A process must not sleep 5 s inside a batch. */
 enum err MUST_USE serving_renew(struct serving_read *r, uint64_t now_ms);
-/* Was the state younger than 2 s the whole time? If not, what was read in this batch is to be redone. */
+/* Was the state younger than 2 s the whole time? If not, what was read in this batch is to be
+ * redone. */
 bool serving_valid(const struct serving_read *r, uint64_t now_ms);
 
 /* Milliseconds since the writer's last tick: the age of the copy, for its alarm. */
@@ -66,10 +72,11 @@ uint64_t serving_age_ms(const struct serving *s);
 /* The look-ups, for the judge and for home. Lives in `r`. */
 const struct book *serving_book(struct serving_read *r);
 
-/* The feed: the last change contained; the changes after `after`, at most `max`. `*lost`: the ring has
- * run over the cursor, compare everything. Returns how many. */
+/* The feed: the last change contained; the changes after `after`, at most `max`. `*lost`: the ring
+ * has run over the cursor, compare everything. Returns how many. */
 uint64_t serving_last(struct serving_read *r);
-size_t serving_changes(struct serving_read *r, uint64_t after, struct change *out, size_t max, bool *lost);
+size_t serving_changes(struct serving_read *r, uint64_t after, struct change *out, size_t max,
+		       bool *lost);
 
 /* Every subscription, in IMSI order, from the first above `after`: for a full compare. */
 size_t serving_scan(struct serving_read *r, uint64_t after, struct sub_row *out, size_t max);

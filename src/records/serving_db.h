@@ -1,5 +1,5 @@
-/* What the two ends of the serving copy agree on: the databases of serving.mdb, its meta record, and
- * the page beside it. Everything here is read by another process of the same build: a change of
+/* What the two ends of the serving copy agree on: the databases of serving.mdb, its meta record,
+ * and the page beside it. Everything here is read by another process of the same build: a change of
  * a struct is a change of BOOK_VERSION or of SERVING_MAGIC. */
 #pragma once
 #include "records/serving.h"
@@ -19,7 +19,9 @@
 #define SERVING_RING    ((uint64_t)1 << 20)
 #define SERVING_KINDS   (CHANGE_RANGE + 1)
 
-enum serving_db { DB_META, DB_SUB, DB_PROFILE, DB_NETWORK, DB_RULE, DB_EQUIP, DB_RANGE, DB_CHANGE, DB_N };
+enum serving_db {
+	DB_META, DB_SUB, DB_PROFILE, DB_NETWORK, DB_RULE, DB_EQUIP, DB_RANGE, DB_CHANGE, DB_N
+};
 
 static const char *const serving_db_names[DB_N] = {
 	"meta", "sub", "profile", "network", "rule", "equip", "range", "change",
@@ -28,7 +30,7 @@ static const char *const serving_db_names[DB_N] = {
 /* The one record of `meta`, at key 0. `gen` of a kind grows with every commit that touched it. */
 struct serving_meta {
 	uint64_t magic;
-	uint32_t version, row_bytes; /* BOOK_VERSION; the rows' sizes summed up, against a stale build */
+	uint32_t version, row_bytes; /* BOOK_VERSION; all rows' sizes, summed up */
 	uint64_t feed, ring_first;   /* last change contained; oldest in the ring, 0 = ring empty */
 	uint64_t gen[SERVING_KINDS];
 };

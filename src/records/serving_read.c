@@ -77,9 +77,9 @@ static enum err open_env(struct serving *s, const char *dir, char why[256])
 	return ERR_OK;
 }
 
-/* Is the transaction just begun the published one? The meta page is not read atomically: it is whole
- * only if its number was the published one before and after, for the page of number N is written again
- * by N + 2 alone, which begins after N + 1 was published. */
+/* Is the transaction just begun the published one? The meta page is not read atomically: it is
+ * whole only if its number was the published one before and after, for the page of number N is
+ * written again by N + 2 alone, which begins after N + 1 was published. */
 static enum err take(struct serving *s, MDB_txn **txn, uint64_t *id)
 {
 	for (int i = 0; i < BEGIN_TRIES; i++) {
@@ -314,7 +314,8 @@ static enum err reload_all(struct serving_read *r)
 
 bool serving_valid(const struct serving_read *r, uint64_t now_ms)
 {
-	/* The caller's time is that of its wake-up: it says nothing of how long the batch has run. */
+	/* The caller's time is that of its wake-up: it says nothing of how long the batch has run.
+	 * */
 	return r->live && serving_clock() - r->began_ms < SERVING_LIFE_MS &&
 	       now_ms - r->began_now < SERVING_LIFE_MS;
 }

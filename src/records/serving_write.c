@@ -108,7 +108,7 @@ static int open_tables(struct serving_writer *w, bool *fresh)
 			memcpy(&w->meta, val.mv_data, sizeof w->meta);
 	}
 	if (rc == 0)
-		rc = mdb_txn_commit(w->txn); /* keeps the handles; writes nothing if nothing is new */
+		rc = mdb_txn_commit(w->txn); /* also when nothing is new: keeps the handles */
 	else if (w->txn)
 		mdb_txn_abort(w->txn);
 	w->txn = NULL;

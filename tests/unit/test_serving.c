@@ -38,7 +38,9 @@ static void put_sub(struct serving_writer *w, uint64_t imsi, uint32_t profile)
 
 static void change(struct serving_writer *w, uint64_t seq)
 {
-	check_eq(serving_change(w, &(struct change){ .seq = seq, .id = 7, .kind = CHANGE_SUB }), ERR_OK);
+	struct change c = { .seq = seq, .id = 7, .kind = CHANGE_SUB };
+
+	check_eq(serving_change(w, &c), ERR_OK);
 }
 
 static void commit_one(struct serving_writer *w, uint64_t imsi, uint32_t profile)
@@ -432,9 +434,11 @@ TEST(a_killed_writer_leaves_its_last_commit_whole)
 	temp_gone(dir);
 }
 
-TESTS(T(a_reader_finds_none_before_the_keeper_made_one), T(every_row_committed_is_found_and_no_other),
+TESTS(T(a_reader_finds_none_before_the_keeper_made_one),
+      T(every_row_committed_is_found_and_no_other),
       T(a_batch_sees_one_state_and_the_next_the_newest),
-      T(a_batch_that_is_begun_anew_drops_what_was_put), T(a_state_of_two_seconds_is_no_longer_valid),
+      T(a_batch_that_is_begun_anew_drops_what_was_put),
+      T(a_state_of_two_seconds_is_no_longer_valid),
       T(rules_change_version_only_when_they_change),
       T(the_feed_gives_each_change_once_and_says_when_it_lost_some),
       T(the_ring_forgets_the_oldest_change_only), T(a_scan_meets_every_subscription_in_order),
