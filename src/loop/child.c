@@ -161,7 +161,9 @@ enum err child_hear(int control, struct child_message *m, int wait_ms)
 	m->word = CHILD_GONE;
 	m->fd_n = 0;
 	m->text[0] = 0;
-	n = poll(&p, 1, wait_ms);
+	do
+		n = poll(&p, 1, wait_ms);
+	while (n < 0 && errno == EINTR && wait_ms < 0);
 	if (n <= 0)
 		return ERR_AGAIN;
 	n = recvmsg(control, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);

@@ -17,6 +17,12 @@
 #define STOP_MS    2000
 #define DIAL_MAX   1024   /* outbound connections beside conn_max inbound ones */
 #define CERT_NAMES 16
+/* Signalling changes path in a second, not in a minute (RFC 4166 §3.2; RFC 9260 §16 is for the internet). */
+#define SCTP_RTO_INITIAL_MS 500
+#define SCTP_RTO_MIN_MS     200
+#define SCTP_RTO_MAX_MS     3000
+#define SCTP_PATH_RTX       2
+#define SCTP_HEARTBEAT_MS   5000
 #define SCTP_PPID_DIAMETER 46 /* RFC 6733 §11.4; the peers of this issue speak nothing else */
 
 /* Anything that epoll can wake us for; first in what it belongs to. */

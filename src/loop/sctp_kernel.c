@@ -96,10 +96,17 @@ static bool with_addresses(int fd, int option, const char address[][48], size_t 
 
 static int open_socket(const struct endpoint *e)
 {
+	struct sctp_rtoinfo rto = { .srto_initial = SCTP_RTO_INITIAL_MS, .srto_max = SCTP_RTO_MAX_MS,
+				    .srto_min = SCTP_RTO_MIN_MS };
+	struct sctp_paddrparams path = { .spp_hbinterval = SCTP_HEARTBEAT_MS, .spp_flags = SPP_HB_ENABLE,
+					 .spp_pathmaxrxt = SCTP_PATH_RTX };
 	int on = 1, fd = socket(endpoint_family(e), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_SCTP);
 
-	if (fd >= 0)
-		setsockopt(fd, IPPROTO_SCTP, SCTP_NODELAY, &on, sizeof on);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_SCTP, SCTP_NODELAY, &on, sizeof on);
+	setsockopt(fd, IPPROTO_SCTP, SCTP_RTOINFO, &rto, sizeof rto);
+	setsockopt(fd, IPPROTO_SCTP, SCTP_PEER_ADDR_PARAMS, &path, sizeof path);
 	return fd;
 }
 

@@ -56,16 +56,10 @@ static struct taken taken[16];
 static enum err probe(const struct endpoint *e, char why[256])
 {
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(e->udp) };
-	int fd, error = 0;
+	int fd = socket(AF_INET, e->udp ? SOCK_DGRAM : SOCK_RAW, e->udp ? 0 : IPPROTO_SCTP), error = 0;
 
-	if (e->udp)
-		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	else
-		fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_SCTP);
 	if (fd < 0)
-		return loop_why(why, e,
-				e->udp ? "no UDP socket" :
-					 "SCTP needs the kernel's, or root, or ?udp=PORT", errno);
+		return loop_why(why, e, "SCTP needs the kernel's, or root, or ?udp=PORT", errno);
 	if (e->udp && bind(fd, (struct sockaddr *)&any, sizeof any))
 		error = errno;
 	close(fd);
@@ -81,6 +75,11 @@ static void start_stack(uint16_t udp)
 	usrsctp_sysctl_set_sctp_auto_asconf(0);
 	usrsctp_sysctl_set_sctp_sendspace(BUFFER);
 	usrsctp_sysctl_set_sctp_recvspace(BUFFER);
+	usrsctp_sysctl_set_sctp_rto_initial_default(SCTP_RTO_INITIAL_MS);
+	usrsctp_sysctl_set_sctp_rto_min_default(SCTP_RTO_MIN_MS);
+	usrsctp_sysctl_set_sctp_rto_max_default(SCTP_RTO_MAX_MS);
+	usrsctp_sysctl_set_sctp_path_rtx_max_default(SCTP_PATH_RTX);
+	usrsctp_sysctl_set_sctp_heartbeat_interval_default(SCTP_HEARTBEAT_MS / 1000);
 	stack_up = true;
 	stack_udp = udp;
 }
@@ -226,10 +225,10 @@ static void take_local(struct conn *c, struct socket *so)
 {
 	struct sockaddr *all = NULL;
 
-	if (usrsctp_getladdrs(so, 0, &all) > 0 && all)
-		conn_names(c, NULL, all);
-	if (all)
-		usrsctp_freeladdrs(all);
+	if (usrsctp_getladdrs(so, 0, &all) <= 0)
+		return;
+	conn_names(c, NULL, all);
+	usrsctp_freeladdrs(all);
 }
 
 static enum err usr_handshake(struct conn *c)

@@ -23,7 +23,8 @@ struct seen {
 	struct loop *loop;
 	struct conn *conn;
 	size_t up_n, down_n, got_n, sent_n, wrong_n;
-	bool echo, done;
+	bool echo;
+	int half_way; /* >= 0: tell there, and wait for the word to go on */
 	char address[48], why[64];
 };
 
@@ -76,6 +77,12 @@ static void message(void *ctx, struct conn *c, struct view v)
 	s->wrong_n += v.n != size_of(s->got_n) || v.p[0] != (s->got_n & 0xff) ||
 		      v.p[v.n - 1] != (s->got_n & 0xff);
 	s->got_n++;
+	if (s->half_way >= 0 && s->got_n == MESSAGES / 2) {
+		struct child_message m;
+
+		child_say(s->half_way, CHILD_READY, NULL, NULL, 0);
+		check_eq(child_hear(s->half_way, &m, 5000), ERR_OK);
+	}
 	if (s->got_n == MESSAGES)
 		conn_close(c);
 	else
@@ -98,12 +105,13 @@ static const struct conn_ops ops = { no_frame, up, message, down };
 
 struct pair {
 	const char *listen, *dial;
+	void (*cut)(void); /* done when half of the messages have passed */
 };
 
 static int server(void *ctx, int control)
 {
 	const struct pair *p = ctx;
-	struct seen s = { .echo = true, .loop = loop_new(&limits) };
+	struct seen s = { .half_way = -1, .echo = true, .loop = loop_new(&limits) };
 	struct endpoint e;
 	char why[256], degraded[128];
 
@@ -125,11 +133,10 @@ static int server(void *ctx, int control)
 static int client(void *ctx, int control)
 {
 	const struct pair *p = ctx;
-	struct seen s = { .loop = loop_new(&limits) };
+	struct seen s = { .half_way = p->cut ? control : -1, .loop = loop_new(&limits) };
 	struct endpoint e;
 	char why[256], degraded[128];
 
-	(void)control;
 	check_eq(endpoint_parse(view_of(p->dial), &e), ERR_OK);
 	check_eq(loop_prepare(&e, why), ERR_OK);
 	check_eq(sandbox_enter(&(struct sandbox){ .user = "65533" }, degraded, why), ERR_OK);
@@ -155,39 +162,67 @@ static void talk(const struct pair *p)
 	fflush(stdout);
 	check_eq(m.word, CHILD_READY);
 	check_eq(child_start(&b, "client", NULL, 0, client, &copy), ERR_OK);
+	if (p->cut) {
+		check_eq(child_hear(b.control, &m, 5000), ERR_OK);
+		check_eq(m.word, CHILD_READY);
+		p->cut();
+		check(child_say(b.control, CHILD_GO, NULL, NULL, 0));
+	}
 	child_end(&b, 15000, &status, end);
 	check_eq(status, 0);
 	child_end(&a, 5000, &status, end);
 	check_eq(status, 0);
 }
 
-/* A network of our own: addresses are added to its loopback, and the host's is left alone. */
+/* 127.0.0.2 and .3 are one path, 127.0.1.2 and .3 another. */
+static const uint32_t addresses[] = { 0x7f000001, 0x7f000002, 0x7f000003, 0x7f000102, 0x7f000103 };
+
+/* Address i of the loopback device, alone in its net; 0 takes it away again. */
+static void set_address(int fd, uint32_t i, uint32_t address)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	struct ifreq r = { 0 };
+
+	snprintf(r.ifr_name, IFNAMSIZ, i ? "lo:%u" : "lo", i);
+	a.sin_addr.s_addr = htonl(address);
+	memcpy(&r.ifr_addr, &a, sizeof a);
+	check(ioctl(fd, SIOCSIFADDR, &r) == 0);
+	if (address == 0)
+		return;
+	check(ioctl(fd, SIOCGIFFLAGS, &r) == 0);
+	r.ifr_flags |= IFF_UP | IFF_RUNNING;
+	check(ioctl(fd, SIOCSIFFLAGS, &r) == 0);
+	a.sin_addr.s_addr = htonl(0xffffffff);
+	memcpy(&r.ifr_addr, &a, sizeof a);
+	check(ioctl(fd, SIOCSIFNETMASK, &r) == 0);
+}
+
+/* A network of our own; the host's is left alone. */
 static bool own_network(void)
 {
-	struct ifreq r = { 0 };
-	struct sockaddr_in a = { .sin_family = AF_INET };
 	int fd;
 
 	if (geteuid() != 0 || unshare(CLONE_NEWNET))
 		return false;
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	for (uint32_t i = 0; i < 4; i++) {
-		snprintf(r.ifr_name, IFNAMSIZ, i ? "lo:%u" : "lo", i);
-		a.sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
-		memcpy(&r.ifr_addr, &a, sizeof a);
-		if (i > 0)
-			check(ioctl(fd, SIOCSIFADDR, &r) == 0);
-		check(ioctl(fd, SIOCGIFFLAGS, &r) == 0);
-		r.ifr_flags |= IFF_UP | IFF_RUNNING;
-		check(ioctl(fd, SIOCSIFFLAGS, &r) == 0);
-	}
+	for (uint32_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+		set_address(fd, i, addresses[i]);
 	close(fd);
 	return true;
 }
 
+static void lose_first_path(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	set_address(fd, 1, 0);
+	set_address(fd, 2, 0);
+	close(fd);
+}
+
 TEST(messages_keep_their_bounds_over_the_kernels_sctp)
 {
-	static const struct pair p = { "sctp:127.0.0.1:38681", "sctp:127.0.0.1:38681" };
+	static const struct pair p = { "sctp:127.0.0.1:38681", "sctp:127.0.0.1:38681", NULL };
 
 	if (!sctp_kernel_has()) {
 		printf("  skipped: this kernel has no SCTP (socket: %s)\n", strerror(errno));
@@ -199,16 +234,18 @@ TEST(messages_keep_their_bounds_over_the_kernels_sctp)
 TEST(messages_keep_their_bounds_over_usrsctp_in_udp)
 {
 	static const struct pair p = { "sctp:127.0.0.1:38682?udp=49899/49900",
-				       "sctp:127.0.0.1:38682?udp=49900/49899" };
+				       "sctp:127.0.0.1:38682?udp=49900/49899", NULL };
 
 	talk(&p);
 }
 
 static int in_own_network(void *ctx, int control)
 {
-	static const struct pair single = { "sctp:127.0.0.1:3868", "sctp:127.0.0.1:3868?from=127.0.0.2" };
-	static const struct pair multi = { "sctp:127.0.0.1,127.0.0.3:3869",
-					   "sctp:127.0.0.1,127.0.0.3:3869?from=127.0.0.2,127.0.0.4" };
+	static const struct pair single = { "sctp:127.0.0.1:3868",
+					    "sctp:127.0.0.1:3868?from=127.0.0.2", NULL };
+	static const struct pair multi = { "sctp:127.0.0.2,127.0.1.2:3869",
+					   "sctp:127.0.0.2,127.0.1.2:3869?from=127.0.0.3,127.0.1.3", NULL };
+	struct pair broken = multi;
 
 	(void)ctx;
 	(void)control;
@@ -216,10 +253,12 @@ static int in_own_network(void *ctx, int control)
 		return 77;
 	talk(&single);
 	talk(&multi);
+	broken.cut = lose_first_path;
+	talk(&broken);
 	return 0;
 }
 
-TEST(messages_keep_their_bounds_over_usrsctp_on_ip_also_multi_homed)
+TEST(messages_survive_the_loss_of_a_path_over_usrsctp_on_ip)
 {
 	struct child c;
 	char end[96];
@@ -337,6 +376,6 @@ TEST(a_dial_that_nobody_answers_ends_in_time)
 
 TESTS(T(messages_keep_their_bounds_over_the_kernels_sctp),
       T(messages_keep_their_bounds_over_usrsctp_in_udp),
-      T(messages_keep_their_bounds_over_usrsctp_on_ip_also_multi_homed),
+      T(messages_survive_the_loss_of_a_path_over_usrsctp_on_ip),
       T(without_the_right_to_sctp_one_line_says_what_is_needed),
       T(two_workers_may_listen_at_one_sctp_port), T(a_dial_that_nobody_answers_ends_in_time))
