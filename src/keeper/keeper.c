@@ -16,7 +16,8 @@ static bool buffers(struct keeper *k)
 	k->frame = malloc(KEEP_FRAME_MAX);
 	k->packed = calloc(PACKED, sizeof *k->packed);
 	k->changes = calloc(BATCH_CHANGES, sizeof *k->changes);
-	return k->body && k->bad && k->frame && k->packed && k->changes;
+	k->users = calloc(USERS_MAX, sizeof *k->users);
+	return k->body && k->bad && k->frame && k->packed && k->changes && k->users;
 }
 
 static enum err start(struct keeper *k, const struct keeper_conf *conf, char why[256])
@@ -28,7 +29,11 @@ static enum err start(struct keeper *k, const struct keeper_conf *conf, char why
 		snprintf(why, 256, "keeper: out of memory, or a name too long");
 		return ERR_FULL;
 	}
+	keeper_users(k);
 	err = store_open(&k->store, k->dir, why);
+	if (!err && !store_head_ok(k->store))
+		LOG(LOG_ERROR, "records.journal_broken", KV("dir", (const char *)k->dir),
+		    KV_CLAUSE("R-3.1.c"));
 	if (!err)
 		err = keeper_open_serving(k, why);
 	return err ? err : keeper_listen(k, conf->socket_group, why);
@@ -78,5 +83,6 @@ void keeper_free(struct keeper *k)
 	free(k->frame);
 	free(k->packed);
 	free(k->changes);
+	free(k->users);
 	free(k);
 }

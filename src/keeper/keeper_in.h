@@ -6,6 +6,13 @@
 
 #define CONN_MAX  64
 #define USER_MAX  64
+#define USERS_MAX 512
+
+/* The machine's users, read before the sandbox closes /etc: who is at the other end of a socket. */
+struct keeper_user {
+	uint32_t uid;
+	char name[USER_MAX];
+};
 
 struct keeper_conn {
 	int fd;            /* -1 = free */
@@ -24,6 +31,8 @@ struct keeper {
 	union packed *packed;
 	struct store_change *changes;
 	struct sweep sweep;
+	struct keeper_user *users;
+	size_t user_n;
 	uint64_t malformed, tick_ms;
 	bool stop;
 };
@@ -39,3 +48,4 @@ uint64_t keeper_wall_ms(void);
 /* serve.c */
 enum err MUST_USE keeper_listen(struct keeper *k, const char *group, char why[256]);
 void keeper_hang_up(struct keeper_conn *c);
+void keeper_users(struct keeper *k);

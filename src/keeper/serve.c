@@ -86,19 +86,42 @@ void keeper_hang_up(struct keeper_conn *c)
 	*c = (struct keeper_conn){ .fd = -1 };
 }
 
-static bool user_of(int fd, char user[USER_MAX])
+static void add_user(struct keeper *k, const struct passwd *p)
+{
+	struct keeper_user *u = &k->users[k->user_n];
+
+	if (!p || k->user_n == USERS_MAX || !view_text(view_of(p->pw_name), u->name, USER_MAX))
+		return;
+	u->uid = p->pw_uid;
+	k->user_n++;
+}
+
+/* Ourselves first: a directory service may not list its users. */
+void keeper_users(struct keeper *k)
+{
+	struct passwd *p;
+
+	add_user(k, getpwuid(getuid()));
+	setpwent();
+	while (k->user_n < USERS_MAX && (p = getpwent()))
+		add_user(k, p);
+	endpwent();
+}
+
+static bool user_of(const struct keeper *k, int fd, char user[USER_MAX])
 {
 	struct ucred who;
 	socklen_t n = sizeof who;
-	struct passwd *p;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0)
 		return false;
-	p = getpwuid(who.uid);
-	if (p && strlen(p->pw_name) < USER_MAX)
-		snprintf(user, USER_MAX, "%s", p->pw_name);
-	else
-		snprintf(user, USER_MAX, "uid-%u", who.uid);
+	snprintf(user, USER_MAX, "uid-%u", who.uid);
+	for (size_t i = 0; i < k->user_n; i++) {
+		if (k->users[i].uid != who.uid)
+			continue;
+		memcpy(user, k->users[i].name, USER_MAX);
+		break;
+	}
 	return true;
 }
 
@@ -111,7 +134,7 @@ static void come(struct keeper *k)
 		return;
 	while (c < k->conn + CONN_MAX && c->fd >= 0)
 		c++;
-	if (c == k->conn + CONN_MAX || !user_of(fd, c->user) ||
+	if (c == k->conn + CONN_MAX || !user_of(k, fd, c->user) ||
 	    watch(k, fd, (uint32_t)(c - k->conn), EPOLLIN, EPOLL_CTL_ADD)) {
 		LOG(LOG_NOTE, "keeper.full", KV("connections", CONN_MAX));
 		close(fd);

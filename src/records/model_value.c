@@ -186,15 +186,32 @@ static enum err imei(const struct reading *in)
 	return ERR_OK;
 }
 
+/* How many bytes the UTF-8 character at `v` has (RFC 3629); 0: it is none. */
+static size_t utf8(struct view v)
+{
+	size_t n = v.p[0] < 0x80 ? 1 : v.p[0] >= 0xc2 && v.p[0] < 0xe0 ? 2 :
+		   (v.p[0] & 0xf0) == 0xe0 ? 3 : v.p[0] >= 0xf0 && v.p[0] < 0xf5 ? 4 : 0;
+
+	if (n > v.n || (v.p[0] == 0xe0 && v.p[1] < 0xa0) || (v.p[0] == 0xed && v.p[1] > 0x9f) ||
+	    (v.p[0] == 0xf0 && v.p[1] < 0x90) || (v.p[0] == 0xf4 && v.p[1] > 0x8f))
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((v.p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return n;
+}
+
 static enum err text(const struct reading *in)
 {
 	if (in->text.n > (size_t)in->c->max) {
 		say(in->s, "%s: longer than %d bytes", in->c->name, (int)in->c->max);
 		return ERR_LENGTH;
 	}
-	for (size_t i = 0; i < in->text.n; i++) {
-		if (in->text.p[i] < 0x20 || in->text.p[i] == 0x7f)
-			return no(in, "holds a control character");
+	for (size_t i = 0, n; i < in->text.n; i += n) {
+		n = utf8((struct view){ in->text.p + i, in->text.n - i });
+		if (n == 0 || in->text.p[i] < 0x20 || in->text.p[i] == 0x7f)
+			return no(in, "holds what is no printable UTF-8");
 	}
 	wr_view(in->room, in->text);
 	return ERR_OK;

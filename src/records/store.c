@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 static const char *const tables[] = {
-	"CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value)",
 	"CREATE TABLE IF NOT EXISTS seal (object TEXT PRIMARY KEY, n INTEGER NOT NULL, "
 	"next_id INTEGER NOT NULL, sum BLOB NOT NULL, mac BLOB NOT NULL)",
 	"CREATE TABLE IF NOT EXISTS change (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, "
@@ -97,7 +96,7 @@ static enum err prepare_object(struct store *st, enum object o)
 static enum err make_tables(struct store *st)
 {
 	char sql[2048];
-	enum err err = ERR_OK;
+	enum err err = store_sql(st, "BEGIN IMMEDIATE"); /* all or none, should we die here */
 
 	for (enum object o = 0; o < OBJ_N && !err; o++) {
 		model_sql(o, sql, sizeof sql);
@@ -105,7 +104,8 @@ static enum err make_tables(struct store *st)
 	}
 	for (size_t i = 0; i < sizeof tables / sizeof *tables && !err; i++)
 		err = store_sql(st, tables[i]);
-	return err;
+	snprintf(sql, sizeof sql, "PRAGMA user_version=%d; COMMIT", STORE_FORMAT);
+	return err ? err : store_sql(st, sql);
 }
 
 static enum err prepare(struct store *st)
@@ -121,6 +121,26 @@ static enum err prepare(struct store *st)
 	return err ? err : st->change && st->journal && st->subs_of ? ERR_OK : ERR_CORRUPT;
 }
 
+/* A new key, whole or not at all. */
+static enum err make_key(struct store *st, const char *path)
+{
+	char new[4200];
+	int fd;
+	enum err err = ERR_IO;
+
+	snprintf(new, sizeof new, "%s.new", path);
+	unlink(new); /* of a start that did not come so far */
+	fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return ERR_IO;
+	randombytes_buf(st->key, sizeof st->key);
+	if (write(fd, st->key, sizeof st->key) == sizeof st->key && fsync(fd) == 0 &&
+	    rename(new, path) == 0)
+		err = ERR_OK;
+	close(fd);
+	return err;
+}
+
 /* The key that makes the rows' MACs: made once, readable by the keeper alone. */
 static enum err open_key(struct store *st, bool fresh, char why[256])
 {
@@ -131,17 +151,20 @@ static enum err open_key(struct store *st, bool fresh, char why[256])
 	snprintf(path, sizeof path, "%s/keeper.key", st->dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && fresh) {
-		randombytes_buf(st->key, sizeof st->key);
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (fd < 0 || write(fd, st->key, sizeof st->key) != sizeof st->key || fsync(fd))
-			err = ERR_IO;
-	} else if (fd < 0 || read(fd, st->key, sizeof st->key) != sizeof st->key) {
+		err = make_key(st, path);
+		if (err)
+			snprintf(why, 256, "%.180s: %s", path, strerror(errno));
+		return err;
+	}
+	if (fd < 0) {
+		snprintf(why, 256, "%.180s: %s", path, strerror(errno));
+		return ERR_KEY;
+	}
+	if (read(fd, st->key, sizeof st->key) != sizeof st->key) {
+		snprintf(why, 256, "%.180s: too short for a key", path);
 		err = ERR_KEY;
 	}
-	if (err)
-		snprintf(why, 256, "%.180s: %s", path, fd < 0 ? strerror(errno) : "too short");
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return err;
 }
 
@@ -152,6 +175,15 @@ static bool is_fresh(struct store *st)
 
 	sqlite3_finalize(q);
 	return fresh;
+}
+
+static int user_version(struct store *st)
+{
+	sqlite3_stmt *q = store_prepare(st, "PRAGMA user_version");
+	int version = q && sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int(q, 0) : -1;
+
+	sqlite3_finalize(q);
+	return version;
 }
 
 void store_anchor(const struct store *st, uint8_t mac[MAC_BYTES], uint64_t seq,
@@ -228,6 +260,10 @@ static enum err open_db(struct store *st, char why[256])
 	err = store_sql(st, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
 			    "PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536");
 	fresh = !err && is_fresh(st);
+	if (!err && !fresh && user_version(st) != STORE_FORMAT) {
+		snprintf(why, 256, "%.160s: not of format %d", path, STORE_FORMAT);
+		return ERR_CORRUPT;
+	}
 	if (!err)
 		err = open_key(st, fresh, why);
 	if (err == ERR_KEY || (err == ERR_IO && why[0]))

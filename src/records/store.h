@@ -129,6 +129,9 @@ struct store_verdict {
 };
 enum err MUST_USE store_verify(struct store *st, struct store_verdict *to);
 
+/* Does journal.head, kept outside the database, name an entry that the journal holds? Quick. */
+bool store_head_ok(struct store *st);
+
 /* A slow sweep: the MACs of the next `max` rows, going round all tables. How many were tampered
  * with; each is logged (R-3.1.c). Begin with a zeroed cursor. */
 struct sweep {

@@ -69,6 +69,22 @@ static bool anchor_read(struct store *st, uint64_t *seq, uint8_t head[HASH_BYTES
 	return sodium_memcmp(mac, want, MAC_BYTES) == 0;
 }
 
+bool store_head_ok(struct store *st)
+{
+	sqlite3_stmt *q = store_prepare(st, "SELECT hash FROM journal WHERE seq = ?");
+	uint8_t head[HASH_BYTES];
+	uint64_t seq = 0;
+	bool ok = st->journal_seq == 0;
+
+	if (q && anchor_read(st, &seq, head)) {
+		sqlite3_bind_int64(q, 1, (int64_t)seq);
+		ok = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_bytes(q, 0) == HASH_BYTES &&
+		     memcmp(head, sqlite3_column_blob(q, 0), HASH_BYTES) == 0;
+	}
+	sqlite3_finalize(q);
+	return ok;
+}
+
 static struct view text_at(sqlite3_stmt *q, int at)
 {
 	return (struct view){ sqlite3_column_text(q, at), (size_t)sqlite3_column_bytes(q, at) };

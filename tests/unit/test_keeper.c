@@ -134,6 +134,55 @@ TEST(the_demo_is_loaded_and_served)
 	room_remove();
 }
 
+/* A file of share/demo as the cli sends it: without the key columns (k, opc, op, topc: 5 to 8). */
+static void demo_file(const char *name, const char *object, bool keys)
+{
+	static uint8_t room[65536];
+	struct wr w = { .p = room, .cap = sizeof room };
+	struct keep req = { .op = KEEP_IMPORT };
+	char line[1024], header[1024], why[256];
+	FILE *f = fopen(name, "r");
+
+	check(f && fgets(header, sizeof header, f));
+	while (fgets(line, sizeof line, f)) {
+		int column = 0;
+
+		for (const char *c = line; *c; c++) {
+			column += *c == ',';
+			if (!keys || column < 5 || column > 8 || *c == ',')
+				wr_be(&w, (uint8_t)*c, 1);
+		}
+	}
+	fclose(f);
+	keep_put_text(&req, KEEP_OBJECT, view_of(object));
+	keep_put_text(&req, KEEP_HEADER, view_of(header));
+	keep_put_text(&req, KEEP_LINES, wr_done(&w));
+	check_eq(client_call(client, &req, &rep, why), ERR_OK);
+	check_eq(client_status(&rep), ERR_OK);
+	check(rep.text[KEEP_BAD].n == 0);
+}
+
+TEST(the_demo_files_are_imported_whole)
+{
+	const struct book *b;
+	char why[256];
+
+	room_make();
+	start();
+	check_eq(keeper_demo(keeper, why), ERR_OK);
+	serve_it();
+	demo_file(SHARE "/demo/subscriptions.csv", "subscription", true);
+	check_eq(rep.num[KEEP_DONE], 30);
+	demo_file(SHARE "/demo/equipment.csv", "equipment", false);
+	check_eq(rep.num[KEEP_DONE], 4);
+	b = look();
+	check_eq(b->sub(b->ctx, imsi_of("999700000000201"))->prio, PRIO_CRITICAL);
+	check_eq(b->sub(b->ctx, imsi_of("999700000000102"))->imei, imsi_of("00101700000102"));
+	look_away();
+	stop();
+	room_remove();
+}
+
 /* .f: through the socket, by its persons. */
 TEST(a_second_person_approves_through_the_socket)
 {
@@ -423,7 +472,8 @@ TEST(export_backup_and_what_the_socket_allows)
 	room_remove();
 }
 
-TESTS(T(the_demo_is_loaded_and_served), T(a_second_person_approves_through_the_socket),
+TESTS(T(the_demo_is_loaded_and_served), T(the_demo_files_are_imported_whole),
+      T(a_second_person_approves_through_the_socket),
       T(a_stranger_may_not_speak_for_others), T(killed_between_commit_and_publish_it_catches_up),
       T(a_damaged_or_lost_serving_copy_is_built_anew), T(a_tampered_row_is_not_published_and_told),
       T(a_profile_of_another_class_is_one_change_and_reaches_its_subscriptions),

@@ -40,6 +40,10 @@ TEST(what_a_record_may_be_is_a_rule)
 		{ "critical that refuses", OBJ_PROFILE, "p1", "tenant=cardio\npriority=critical\nbinding=detach\napn1=c.iot", ERR_REFUSED },
 		{ "APN of a critical one", OBJ_PROFILE, "p1", "tenant=meters\napn1=cardio.iot", ERR_REFUSED },
 		{ "unknown tenant", OBJ_PROFILE, "p1", "tenant=nobody\napn1=a.iot", ERR_REFUSED },
+		{ "broken UTF-8", OBJ_TENANT, "t1", "contact=a\xc3(", ERR_VALUE },
+		{ "overlong UTF-8", OBJ_TENANT, "t1", "contact=\xc0\xaf", ERR_VALUE },
+		{ "half a character", OBJ_TENANT, "t1", "contact=\xe2\x82", ERR_VALUE },
+		{ "UTF-8", OBJ_TENANT, "t1", "contact=\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", ERR_OK },
 		{ "unknown field", SUB, IMSI, "colour=red", ERR_VALUE },
 		{ "a key", SUB, IMSI, "k=00112233445566778899aabbccddeeff", ERR_REFUSED },
 		{ "IMSI of letters", SUB, "99970000000000x", "tenant=meters\nprofile=meter", ERR_VALUE },
@@ -257,6 +261,7 @@ TEST(the_journal_is_a_chain_with_its_head_outside)
 		room_behind(deeds[i]);
 		check_eq(store_verify(st, &v), ERR_OK);
 		check(v.journal_bad == 3 || (i == 3 && !v.head_ok));
+		check_eq(store_head_ok(st), i != 3);
 		end();
 	}
 }
