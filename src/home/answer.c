@@ -118,19 +118,7 @@ void answer_durable(struct home_worker *w)
 
 void answer_load(struct home_worker *w)
 {
-	uint64_t share = waiting_used(w->waiting) * 100 / WAITING_MAX, now = loop_now(w->loop);
-	uint32_t reduction =
-	    share > 50 ? (uint32_t)(share - 50) * 2 / 10 * 10 : 0; /* steps of ten: few reports */
-
-	w->load.value = 65535 * (100 - share) / 100;
-	w->load.validity_s = 10;
-	if (reduction != w->load.reduction) {
-		w->load.reduction = reduction;
-		w->load_sequence++;
-		w->load_changed_ms = now;
-	}
-	/* The end of an overload is repeated for a while, then forgotten. */
-	w->load.sequence = reduction > 0 || now - w->load_changed_ms < 60000 ? w->load_sequence : 0;
+	load_update(&w->load, waiting_used(w->waiting), WAITING_MAX, loop_now(w->loop));
 	metric_set(M_HOME_WAITING, 0, waiting_used(w->waiting));
 	metric_set(M_HOME_OUTBOX, 0, outbox_used(w->outbox));
 }

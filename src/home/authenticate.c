@@ -17,7 +17,7 @@ static uint32_t at_most(uint32_t asked, uint32_t max)
 }
 
 /* What was asked for against what the profile holds. Both kinds may be asked at once; the one the
- * profile lacks is then left out. */
+ * profile lacks is then left out, unless it is the one wanted now. */
 static enum result choose(const struct home_self *self, const struct profile_row *p,
 			  const struct auth_request *q, struct auth_result *out)
 {
@@ -26,6 +26,8 @@ static enum result choose(const struct home_self *self, const struct profile_row
 	if (q->utran_n > 0 && (p->rats & OLD_RATS))
 		out->utran_n = at_most(q->utran_n, self->vector_max);
 	out->gsm = !(p->rats & RAT_UTRAN);
+	if (q->eps_n > 0 && out->eps_n == 0 && !q->utran_now)
+		return RESULT_NO_EPS; /* what it is waiting for cannot come */
 	if (out->eps_n > 0 || out->utran_n > 0)
 		return RESULT_OK;
 	return q->eps_n > 0 ? RESULT_NO_EPS : RESULT_RAT;

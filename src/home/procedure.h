@@ -61,6 +61,7 @@ struct auth_request {
 	uint64_t imsi, plmn;
 	uint8_t plmn_octets[3];	 /* Visited-PLMN-Id as received: goes into KASME */
 	uint32_t eps_n, utran_n; /* vectors asked for; 0: this kind is not */
+	bool utran_now;		 /* Immediate-Response-Preferred for the second kind (7.3.16) */
 	struct view resync;	 /* RAND and AUTS, 30 octets; empty: none */
 };
 

@@ -40,7 +40,7 @@ static void put_load(struct wr *w, const struct s6a_in *in)
 	group = dia_open(w, AVP_OC_SUPPORTED_FEATURES);
 	dia_put_u64(w, AVP_OC_FEATURE_VECTOR, 1);
 	dia_close(w, group);
-	if (load->sequence > 0) {
+	if (load->report) {
 		group = dia_open(w, AVP_OC_OLR);
 		dia_put_u64(w, AVP_OC_SEQUENCE_NUMBER, load->sequence);
 		dia_put_u32(w, AVP_OC_REPORT_TYPE, 0);

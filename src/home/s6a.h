@@ -1,16 +1,8 @@
 /* What all S6a and S13 answers and requests of home have in common (TS 29.272 7.2). */
 #pragma once
+#include "home/load.h"
 #include "home/procedure.h"
 #include "node/dia_node.h"
-
-/* How busy home is, for DOIC and Load; reduction 0: not overloaded. */
-struct home_load {
-	uint64_t value;	    /* Load-Value: the share that is free, of 65535 (RFC 8583 7.3: higher is
-			       less load) */
-	uint64_t sequence;  /* rises whenever the report changes */
-	uint32_t reduction; /* percent */
-	uint32_t validity_s;
-};
 
 /* One request being answered. All borrowed. */
 struct s6a_in {

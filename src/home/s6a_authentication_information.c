@@ -24,6 +24,8 @@ void s6a_air_read(const struct msg *m, struct auth_request *q)
 	if (q->resync.n == 0)
 		q->resync = tab_get(m, AVP_REQUESTED_UTRAN_GERAN_AUTHENTICATION_INFO,
 				    AVP_RE_SYNCHRONIZATION_INFO);
+	q->utran_now = dia_u32(tab_get(m, AVP_REQUESTED_UTRAN_GERAN_AUTHENTICATION_INFO,
+				       AVP_IMMEDIATE_RESPONSE_PREFERRED)) != 0;
 }
 
 #define OCTETS(array) ((struct view){(array), sizeof(array)})

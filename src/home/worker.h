@@ -25,7 +25,6 @@ struct home_worker {
 	struct outbox *outbox;
 	struct feed feed;
 	struct home_load load;
-	uint64_t load_sequence, load_changed_ms;
 	uint32_t pace;	  /* requests of ours a second: a changed profile must not be a storm */
 	uint64_t session; /* the last Session-Id given */
 	struct arena mem; /* of the batch */

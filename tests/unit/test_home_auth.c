@@ -326,7 +326,24 @@ TEST(a_critical_subscription_is_served_though_greylisted)
 	check_eq(ask(&s, &p, &reg, &key, WALL).result, RESULT_OK);
 }
 
-TEST(proxy_info_comes_back_and_route_records_do_not)
+TEST(of_two_kinds_the_one_the_profile_lacks_is_left_out)
+{
+	struct profile_row p = meter_profile();
+	struct sub_row s = meter_sub();
+	struct reg_row reg = no_registration();
+	struct card c = {.key = card_key()};
+
+	open_sqn(WALL);
+	air(2, 2, VIEW("")); /* a meter knows no UTRAN */
+	check_eq(ask(&s, &p, &reg, &c.key, WALL).result, RESULT_OK);
+	check_eq(verify(&c, AVP_E_UTRAN_VECTOR), 2);
+	check_eq(verify(&c, AVP_UTRAN_VECTOR), 0);
+	p.rats = RAT_UTRAN; /* but it is E-UTRAN that is waited for */
+	check_eq(ask(&s, &p, &reg, &c.key, WALL).result, RESULT_NO_EPS);
+}
+
+TEST(of_two_kinds_the_one_the_profile_lacks_is_left_out),
+    T(proxy_info_comes_back_and_route_records_do_not)
 {
 	struct reg_row reg = no_registration();
 	size_t start = ask_begin(&request, DIA_APP_S6A, 318), group;
@@ -359,7 +376,8 @@ TEST(proxy_info_comes_back_and_route_records_do_not)
 TEST(load_is_told_only_to_those_who_understand_it)
 {
 	struct reg_row reg = no_registration();
-	struct home_load load = {.value = 1000, .sequence = 5, .reduction = 40, .validity_s = 10};
+	struct home_load load = {
+	    .value = 1000, .sequence = 5, .report = true, .reduction = 40, .validity_s = 10};
 	struct s6a_in in = {&request.m, &request.h, me(), &load};
 	struct auth_result r = {.result = RESULT_NO_VECTORS, .reg = reg};
 
@@ -390,5 +408,6 @@ TESTS(T(a_card_accepts_every_vector_of_every_batch), T(a_profile_without_utran_g
       T(a_card_that_is_ahead_resynchronises_and_stays_so_after_a_restart),
       T(a_forged_auts_changes_nothing), T(a_subscriber_who_may_not_attach_hears_it_in_the_aia),
       T(a_critical_subscription_is_served_though_greylisted),
+      T(of_two_kinds_the_one_the_profile_lacks_is_left_out),
       T(proxy_info_comes_back_and_route_records_do_not),
       T(load_is_told_only_to_those_who_understand_it))

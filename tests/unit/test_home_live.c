@@ -406,6 +406,8 @@ TEST(a_suspended_sim_is_cancelled_and_refused)
 	change(CHANGE_SUB, IMSI);
 	expect(317, MME_B);
 	check_eq(dia_u32(tab_get(&in.m, AVP_CANCELLATION_TYPE)), CANCEL_WITHDRAWAL);
+	reply(3002); /* not reachable now: it comes again */
+	expect(317, MME_B);
 	reply(2001);
 	check_eq(air("999700000000001", 1), 5420);
 	check_eq(ulr(MME_B, "999700000000001"), 5420);
@@ -421,6 +423,17 @@ TEST(registrations_outlive_the_process)
 	start = begin(DIA_APP_S6A, 323, MME_A, "999700000000002");
 	check_eq(ask(start), 2001);
 	check_eq(air("999700000000002", 1), 2001);
+}
+
+TEST(a_reset_goes_to_every_serving_node_and_only_when_asked_for)
+{
+	char why[256];
+
+	check_eq(spool_reset(dir, why), ERR_OK);
+	receive();
+	check_eq(in.h.code, 322);
+	check(view_eq(tab_get(&in.m, AVP_DESTINATION_HOST), VIEW(MME_A)));
+	reply(2001);
 }
 
 TEST(a_busy_port_and_a_wrong_key_are_said_in_one_line)
@@ -477,5 +490,6 @@ TESTS(T(it_comes_up), T(a_node_of_another_realm_is_not_admitted),
       T(a_black_device_is_told_to_be_black),
       T(what_is_wrong_by_itself_is_answered_with_what_is_wrong),
       T(a_changed_profile_reaches_the_serving_node), T(a_suspended_sim_is_cancelled_and_refused),
-      T(registrations_outlive_the_process), T(a_busy_port_and_a_wrong_key_are_said_in_one_line),
-      T(it_leaves_nothing_behind))
+      T(registrations_outlive_the_process),
+      T(a_reset_goes_to_every_serving_node_and_only_when_asked_for),
+      T(a_busy_port_and_a_wrong_key_are_said_in_one_line), T(it_leaves_nothing_behind))

@@ -301,8 +301,35 @@ TEST(a_full_outbox_says_so_and_has_room_again)
 	outbox_free(o);
 }
 
+TEST(load_is_reported_from_half_full_on_and_its_end_for_a_while)
+{
+	struct home_load l = {0};
+
+	load_update(&l, 0, 4096, 1000);
+	check_eq(l.value, 65535);
+	check(!l.report);
+	load_update(&l, 2048, 4096, 2000);
+	check(!l.report);
+	load_update(&l, 3072, 4096, 3000);
+	check(l.report);
+	check_eq(l.reduction, 50);
+	check_eq(l.sequence, 1);
+	load_update(&l, 3080, 4096, 3100);
+	check_eq(l.sequence, 1); /* the same report */
+	load_update(&l, 4096, 4096, 4000);
+	check_eq(l.reduction, 100);
+	check_eq(l.value, 0);
+	load_update(&l, 10, 4096, 5000);
+	check(l.report);
+	check_eq(l.reduction, 0);
+	check_eq(l.sequence, 3);
+	load_update(&l, 10, 4096, 70000);
+	check(!l.report);
+}
+
 TESTS(T(a_change_is_told_as_what_it_is), T(every_plan_ends_once_it_is_carried_out),
       T(both_nodes_are_told_and_only_the_wrong_place_is_cancelled),
       T(a_subscriber_is_in_the_outbox_once),
       T(a_silent_node_is_tried_ever_more_slowly_and_then_no_more),
-      T(a_full_outbox_says_so_and_has_room_again))
+      T(a_full_outbox_says_so_and_has_room_again),
+      T(load_is_reported_from_half_full_on_and_its_end_for_a_while))
