@@ -342,8 +342,7 @@ TEST(of_two_kinds_the_one_the_profile_lacks_is_left_out)
 	check_eq(ask(&s, &p, &reg, &c.key, WALL).result, RESULT_NO_EPS);
 }
 
-TEST(of_two_kinds_the_one_the_profile_lacks_is_left_out),
-    T(proxy_info_comes_back_and_route_records_do_not)
+TEST(proxy_info_comes_back_and_route_records_do_not)
 {
 	struct reg_row reg = no_registration();
 	size_t start = ask_begin(&request, DIA_APP_S6A, 318), group;
