@@ -64,11 +64,13 @@ def words(avps):
 
 
 class FreeDiameter:
-    """A daemon. `peers`: dicts with host, port, tls (False, "old" = port of RFC 3588 users 5868, True)."""
+    """A daemon. `peers`: whom it dials, dicts with host, port, tls; `allow`: hosts that may dial it in clear
+    TCP; `routes`: pairs of a realm and the peer that leads there."""
 
     def __init__(self, where, extension, authority, host, realm, address, peers=(), port=None,
-                 allow=(), relay=False):
-        self.host, self.realm, self.where = host, realm, os.path.join(where, host)
+                 allow=(), routes=()):
+        self.host, self.realm, self.port = host, realm, port
+        self.where = os.path.join(where, host)
         os.makedirs(self.where, exist_ok=True)
         self.received = queue.Queue()
         self.answers, self.open, self.tag = {}, {}, 0
@@ -78,15 +80,14 @@ class FreeDiameter:
         cert, key = authority.issue(host)
         lines = [f'Identity = "{host}";', f'Realm = "{realm}";', "No_SCTP;", "No_IPv6;",
                  f'ListenOn = "{address}";', f"Port = {port or 0};", "SecPort = 0;", "TwTimer = 6;",
-                 "TcTimer = 6;", "AppServThreads = 2;", "" if relay else "NoRelay;",
+                 "TcTimer = 6;", "AppServThreads = 2;", "NoRelay;",
                  f'TLS_Cred = "{cert}", "{key}";', f'TLS_CA = "{authority.ca}";']
         for name in DICTIONARIES:
             lines.append(f'LoadExtension = "{EXTENSIONS}/dict_{name}.fdx";')
         if allow:
-            acl = os.path.join(self.where, "acl")
-            with open(acl, "w", encoding="ascii") as f:
-                f.writelines(f"ALLOW_IPSEC {a}\n" for a in allow)
-            lines.append(f'LoadExtension = "{EXTENSIONS}/acl_wl.fdx" : "{acl}";')
+            self._extend(lines, "acl_wl", [f"ALLOW_IPSEC {a}" for a in allow])
+        if routes:
+            self._extend(lines, "rt_default", [f'dr="{to}" : "{peer}" += 50;' for to, peer in routes])
         lines.append(f'LoadExtension = "{extension}" : "{self.path}";')
         for p in peers:
             security = "" if p.get("tls") else "No_TLS; "
@@ -99,6 +100,12 @@ class FreeDiameter:
             self.process = subprocess.Popen(["freeDiameterd", "-c", conf], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
         self._connect()
+
+    def _extend(self, lines, name, rows):
+        path = os.path.join(self.where, name)
+        with open(path, "w", encoding="ascii") as f:
+            f.write("\n".join(rows) + "\n")
+        lines.append(f'LoadExtension = "{EXTENSIONS}/{name}.fdx" : "{path}";')
 
     def _connect(self):
         ready = threading.Event()

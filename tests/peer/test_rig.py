@@ -4,11 +4,11 @@ import os
 
 import milenage
 import pytest
-from conftest import free_port
+from merlon import HOME, free_port
 from diameter import S13, Message, plmn, vsai
 from fd import HERE, FreeDiameter
 
-HOME, VISITED = "epc.mnc070.mcc999.3gppnetwork.org", "epc.mnc001.mcc001.3gppnetwork.org"
+VISITED = "epc.mnc001.mcc001.3gppnetwork.org"
 
 
 def test_the_rigs_milenage_agrees_with_every_set_of_ts_35208():

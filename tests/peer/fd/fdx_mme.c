@@ -101,6 +101,7 @@ static void say(const char *fmt, ...)
 /* The message as bytes: the client reads it with a decoder of its own. */
 static void say_message(const char *event, uintptr_t tag, struct msg *msg)
 {
+	static const char digits[] = "0123456789abcdef";
 	uint8_t *buf;
 	size_t n;
 
@@ -109,8 +110,11 @@ static void say_message(const char *event, uintptr_t tag, struct msg *msg)
 	char *hex = malloc(2 * n + 1);
 
 	if (hex) {
-		for (size_t i = 0; i < n; i++)
-			sprintf(hex + 2 * i, "%02x", buf[i]);
+		for (size_t i = 0; i < n; i++) {
+			hex[2 * i] = digits[buf[i] >> 4];
+			hex[2 * i + 1] = digits[buf[i] & 15];
+		}
+		hex[2 * n] = 0;
 		say("{\"event\":\"%s\",\"tag\":%u,\"hex\":\"%s\"}\n", event, (unsigned)tag, hex);
 	}
 	free(hex);
@@ -401,7 +405,7 @@ static int entry(char *path)
 
 	if (!path || strlen(path) >= sizeof at.sun_path)
 		return EINVAL;
-	strcpy(at.sun_path, path);
+	memcpy(at.sun_path, path, strlen(path) + 1);
 	CHECK_FCT(fd_dict_search(fd_g_config->cnf_dict, DICT_VENDOR, VENDOR_BY_ID, &id, &vendor,
 				 ENOENT));
 	CHECK_FCT(add_application(S6A, "3GPP S6a", vendor));

@@ -1,0 +1,173 @@
+"""Merlon as the tests run it: a folder, free ports, `merlon run`, the commands, the events."""
+import csv
+import hashlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from milenage import Usim
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+BINARY = os.environ.get("MERLON") or os.path.join(ROOT, os.environ.get("BUILD", "build"), "src/cli/merlon")
+HOME = "epc.mnc070.mcc999.3gppnetwork.org"
+EDGE_HOST, HOME_HOST = f"edge.{HOME}", f"home.{HOME}"
+OWN_MME = "127.0.0.77"  # where our own MMEs are
+SIM_HEADER = "imsi,iccid,msisdn,eid,alg,k,opc,op,topc,amf,tenant,profile,priority,imei".split(",")
+TENANT = {"meter": "meters", "car": "cars", "pacemaker": "cardio"}
+
+
+def realm(plmn):
+    return f"epc.mnc{plmn[3:].zfill(3)}.mcc{plmn[:3]}.3gppnetwork.org"
+
+
+def free_port(address="127.0.0.1"):
+    with socket.socket() as s:
+        s.bind((address, 0))
+        return s.getsockname()[1]
+
+
+def keys(imsi):
+    """K and OPc that both the file we import and the card of the test have."""
+    return tuple(hashlib.sha256((name + imsi).encode()).digest()[:16] for name in ("K", "OPc"))
+
+
+def usim(imsi):
+    return Usim(*keys(imsi))
+
+
+def poll(ready, timeout, what):
+    """Wait for something that nobody announces; what it gave."""
+    tick, end = threading.Event(), time.monotonic() + timeout
+    while True:
+        got = ready()
+        if got:
+            return got
+        assert time.monotonic() < end, f"waited {timeout} s for {what() if callable(what) else what}"
+        tick.wait(0.02)
+
+
+class Merlon:
+    all = []  # every one that was started: the ports that test_wireshark.py reads
+
+    def __init__(self, where, roles="keeper, home, edge, watch", data_dir=None, authority=None, demo=True,
+                 home_address="127.0.0.1", home_port=None, workers=1, **edge):
+        os.makedirs(where, exist_ok=True)
+        self.where, self.data_dir = where, data_dir or os.path.join(where, "data")
+        self.roles = [r.strip() for r in roles.split(",")]
+        self.port, self.tls_port, self.http_port = free_port(), free_port(), free_port()
+        self.home_address = home_address
+        self.home_port = home_port or free_port(home_address)
+        self.config = os.path.join(where, "merlon.yaml")
+        self.events_path = os.path.join(where, "events.jsonl")
+        listen = [f"tcp:127.0.0.1:{self.port}"] + ([f"tls:127.0.0.1:{self.tls_port}"] if authority else [])
+        conf = {"data_dir": self.data_dir, "roles": self.roles, "user": "",
+                "edge": {"listen": listen, "home": [f"tcp:{home_address}:{self.home_port}"],
+                         "own": [OWN_MME + "/32"], "workers": workers, "answer": 3000, **edge},
+                "home": {"listen": [f"tcp:{home_address}:{self.home_port}"]},
+                "watch": {"listen": f"127.0.0.1:{self.http_port}", "events": self.events_path},
+                "logging": {"identities": "clear"}}
+        if authority:
+            chain, key = authority.issue(EDGE_HOST)
+            conf["tls"] = {"chain": chain, "key": key, "ca": authority.ca}
+        with open(self.config, "w", encoding="ascii") as f:
+            json.dump(conf, f)  # JSON is YAML
+        self.log = os.path.join(where, "log")
+        command = [BINARY, "run", "--config", self.config] + (["--demo"] if demo else [])
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
+        Merlon.all.append(self)
+
+    def tail(self):
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return "".join(f.readlines()[-30:])
+
+    def _alive(self):
+        assert self.process.poll() is None, f"merlon run ended: {self.tail()}"
+
+    def _ready(self):
+        self._alive()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/readyz", timeout=2) as r:
+                return r.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def wait_up(self, timeout=20):
+        if "watch" in self.roles:
+            poll(self._ready, timeout, lambda: f"/readyz: {self.tail()}")
+        if "edge" in self.roles:
+            poll(self._listens, timeout, lambda: f"the edge's port: {self.tail()}")
+        return self
+
+    def _listens(self):
+        self._alive()
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def run(self, *args, check=True):
+        done = subprocess.run([BINARY, *args, "--config", self.config], capture_output=True, text=True,
+                              timeout=30, cwd=ROOT)
+        assert not check or done.returncode == 0, f"merlon {args}: {done.stdout}{done.stderr}"
+        return done
+
+    def set(self, what, key, **fields):
+        self.run("set", what, key, *(f"{k}={v}" for k, v in fields.items()))
+
+    def show(self, what, key):
+        return json.loads(self.run("show", what, key, "--json").stdout)
+
+    def import_csv(self, header, rows):
+        text = io.StringIO()
+        out = csv.DictWriter(text, header, lineterminator="\n")
+        out.writeheader()
+        out.writerows(rows)
+        path = os.path.join(self.where, "rows.csv")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text.getvalue())
+        self.run("import", path)
+
+    def import_sims(self, imsis, profile):
+        rows = []
+        for imsi in imsis:
+            k, opc = keys(imsi)
+            rows.append({"imsi": imsi, "alg": "milenage", "k": k.hex(), "opc": opc.hex(), "amf": "8000",
+                         "tenant": TENANT[profile], "profile": profile})
+        self.import_csv(SIM_HEADER, rows)
+
+    def mark(self):
+        """Where the events stand now: give it to event()."""
+        return os.path.getsize(self.events_path) if os.path.exists(self.events_path) else 0
+
+    def events(self, since=0):
+        with open(self.events_path, encoding="utf-8") as f:
+            f.seek(since)
+            text = f.read()
+        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+
+    def event(self, since, timeout=5, **fields):
+        """The first event since then whose fields are as given."""
+        def look():
+            return next((e for e in self.events(since)
+                         if all(str(e.get(k)) == str(v) for k, v in fields.items())), None)
+        return poll(look, timeout, lambda: f"event {fields} among {self.events(since)}")
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/metrics", timeout=5) as r:
+            return r.read().decode()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+        return self.process.returncode
