@@ -249,8 +249,13 @@ static enum err open_db(struct store *st, char why[256])
 	char path[4096];
 	bool fresh;
 	enum err err;
+	int fd;
 
 	snprintf(path, sizeof path, "%s/records.db", st->dir);
+	/* Made by us, for SQLite would let the world read it; its -wal and -shm take after it. */
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (fd >= 0)
+		close(fd);
 	if (sqlite3_open_v2(path, &st->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 			    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
 		snprintf(why, 256, "%.180s: %.60s", path, sqlite3_errmsg(st->db));

@@ -183,7 +183,7 @@ enum err store_backup(struct store *st, const char *to, struct say *s)
 	char path[4200];
 	sqlite3 *copy = NULL;
 	sqlite3_backup *b = NULL;
-	int rc;
+	int rc, copy_fd;
 
 	snprintf(path, sizeof path, "%s/records.db", to);
 	if ((mkdir(to, 0700) != 0 && errno != EEXIST) || access(path, F_OK) == 0) {
@@ -191,6 +191,9 @@ enum err store_backup(struct store *st, const char *to, struct say *s)
 		    strerror(errno));
 		return ERR_IO;
 	}
+	copy_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (copy_fd >= 0)
+		close(copy_fd);
 	rc = sqlite3_open(path, &copy);
 	if (rc == SQLITE_OK)
 		b = sqlite3_backup_init(copy, "main", st->db, "main");

@@ -5,6 +5,7 @@
 
 #include <ftw.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NOW_MS 1764000000000ULL /* 2025-11-24 */

@@ -445,7 +445,8 @@ TEST(a_store_opens_only_with_its_own_key)
 
 TEST(a_backup_of_the_live_store_opens_and_verifies)
 {
-	char to[96], why[256];
+	char to[96], path[128], why[256];
+	struct stat file;
 	struct store_verdict v;
 	struct store *copy;
 	struct say s;
@@ -454,6 +455,12 @@ TEST(a_backup_of_the_live_store_opens_and_verifies)
 	snprintf(to, sizeof to, "%s/copy", room_dir);
 	check_eq(store_backup(st, to, &s), ERR_OK);
 	check_eq(store_backup(st, to, &s), ERR_IO); /* never over another */
+	snprintf(path, sizeof path, "%s/records.db", to);
+	check_eq(stat(path, &file), 0);
+	check_eq(file.st_mode & 0777, 0600);
+	snprintf(path, sizeof path, "%s/records.db", room_dir);
+	check_eq(stat(path, &file), 0);
+	check_eq(file.st_mode & 07, 0);
 	check_eq(room_set(st, SUB, IMSI, "life=suspended").err, ERR_OK);
 	check_eq(store_open(&copy, to, why), ERR_OK);
 	check_eq(store_verify(copy, &v), ERR_OK);
