@@ -90,7 +90,8 @@ static bool with_addresses(int fd, int option, const char address[][48], size_t 
 	uint8_t all[4 * sizeof(struct sockaddr_in6)];
 	size_t used = sockaddrs_pack(address, n, port, all);
 
-	return used > 0 && (setsockopt(fd, IPPROTO_SCTP, option, all, (socklen_t)used) == 0 ||
+	/* CONNECTX returns the association's number. */
+	return used > 0 && (setsockopt(fd, IPPROTO_SCTP, option, all, (socklen_t)used) >= 0 ||
 			    errno == EINPROGRESS);
 }
 

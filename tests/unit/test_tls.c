@@ -1,4 +1,4 @@
-/* TLS between two loops, with certificates made here. */
+/* TLS between two loops, with certificates made here. R-3.b: a peer with a wrong certificate is refused. */
 #include "base/metric.h"
 #include "loop/child.h"
 #include "loop/loop.h"
