@@ -176,6 +176,7 @@ static void elect(const char *a, const char *b)
 	check_eq(A->down + B->down, 0);
 	check_eq(A->dials, 1);
 	check_eq(world.other[0][dia_peer_info(pa)->conn], dia_peer_info(pb)->conn);
+	check_eq(dia_peer_info(pa)->conn % 2, strcmp(a, b) < 0); /* the lower dialled it */
 }
 
 TEST(of_two_connections_the_election_leaves_one)
@@ -276,6 +277,7 @@ TEST(an_idle_connection_is_watched)
 TEST(a_silent_peer_becomes_suspect_then_closed_then_must_prove_itself)
 {
 	struct dia_peer *p;
+	unsigned int frames;
 
 	world_open();
 	p = B->peer;
@@ -289,9 +291,11 @@ TEST(a_silent_peer_becomes_suspect_then_closed_then_must_prove_itself)
 	check_eq(state_of(p), DIA_CLOSED);
 	world.no_route = world.deaf[0] = false;
 	world.deaf[1] = false;
+	frames = B->frames;
 	for (int i = 0; i < 600 && B->up < 2; i++)
 		world_run(100);
 	check_eq(state_of(p), DIA_OPEN);
+	check_eq(B->frames - frames, 1 + 3); /* a CER, and three watchdogs before it is trusted */
 	check_eq(B->up, 2);
 }
 

@@ -24,7 +24,7 @@ struct side {
 	struct dia_node_conf conf;
 	struct dia_admit admit;
 	bool mute;       /* answers no application request */
-	unsigned int up, down, requests, answers, lost, dials, closes;
+	unsigned int up, down, requests, answers, lost, dials, closes, frames;
 	enum err err;    /* of the last request or answer */
 	const char *why; /* of the last peer_down or lost */
 	struct dia_peer *peer; /* last to come up */
@@ -86,6 +86,7 @@ static inline void world_send(void *ctx, uint32_t conn, struct view bytes)
 	check(bytes.n <= WORLD_BYTES);
 	check_eq(dia_frame(bytes), bytes.n);
 	check_eq(dia_parse(&m, &h, bytes, DIA_END, &mem), ERR_OK);
+	s->frames++;
 	memcpy(s->sent, bytes.p, bytes.n);
 	s->sent_n = bytes.n;
 	if (conn >= WORLD_CONNS || !world.other[me][conn])
@@ -229,7 +230,7 @@ static inline void world_end(void)
 	}
 }
 
-/* A connection from `from` to the other side: each has a number of its own for it. */
+/* A connection from `from` to the other side: each has a number of its own for it, odd for who dialled. */
 static inline uint32_t world_connect(int from, struct dia_peer *peer)
 {
 	uint32_t mine = ++world.conn_n, theirs = ++world.conn_n;
