@@ -12,7 +12,8 @@ struct serving_writer;
 enum err MUST_USE serving_create(struct serving_writer **w, const char *dir, char why[256]);
 void serving_finish(struct serving_writer *w);
 /* Delete a serving copy that is damaged or of another version (no writer may be open), and tell its
- * readers: their serving_renew says ERR_CORRUPT, and their role must be started anew. ERR_IO. */
+ * readers: their serving_renew says ERR_CORRUPT, and their role must be started anew. ERR_IO.
+ * The new copy opens (serving_open) from its first commit or tick on: fill it in one batch. */
 enum err MUST_USE serving_remove(const char *dir);
 
 /* One batch: begin, puts and deletes, then commit, which publishes it. `feed` is the number of the

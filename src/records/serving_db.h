@@ -38,11 +38,10 @@ struct serving_meta {
 /* serving.page. The writer alone can map it for writing. */
 struct serving_page {
 	uint64_t magic;
-	uint64_t epoch;                    /* which serving.mdb this belongs to */
+	_Atomic uint64_t epoch;            /* of the serving.mdb it belongs to; 0 = removed */
 	_Atomic uint64_t published, feed;  /* the last committed transaction; its feed number */
 	_Atomic uint64_t published_ms;     /* when, CLOCK_BOOTTIME */
 	_Atomic uint64_t alive_ms;         /* the writer's last tick */
-	_Atomic uint32_t gone;             /* serving.mdb was removed: map the new one */
 };
 
 #define SERVING_ROW_BYTES                                                                          \

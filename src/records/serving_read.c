@@ -53,9 +53,9 @@ static enum err open_page(struct serving *s, const char *dir, char why[256])
 	if (map == MAP_FAILED)
 		return fail(why, ERR_NOT_FOUND, SERVING_PAGE, dir, "not made yet");
 	s->page = map;
+	s->epoch = atomic_load(&s->page->epoch);
 	if (s->page->magic != SERVING_MAGIC || atomic_load(&s->page->published) == 0)
 		return fail(why, ERR_NOT_FOUND, SERVING_PAGE, dir, "not made yet");
-	s->epoch = s->page->epoch;
 	return ERR_OK;
 }
 
@@ -357,7 +357,7 @@ enum err serving_renew(struct serving_read *r, uint64_t now_ms)
 {
 	const struct serving_page *p = r->s->page;
 
-	if (atomic_load(&p->gone) || p->epoch != r->s->epoch) {
+	if (atomic_load(&p->epoch) != r->s->epoch) { /* another file is, or will be, in its place */
 		drop(r);
 		return ERR_CORRUPT;
 	}

@@ -16,6 +16,7 @@ struct serving_writer {
 	MDB_txn *held[2];        /* older and newer sliding read transaction */
 	uint64_t held_ms, tick_ms; /* when the newer began, by our clock and by the caller's */
 	uint64_t wait_ms;        /* no commit before this (our clock) */
+	bool rebuild;            /* made in the place of another, nothing committed yet */
 	enum err err;            /* of the open batch, sticky */
 	struct serving_meta meta, next;
 	struct serving_page *page;
@@ -125,22 +126,27 @@ static void publish(struct serving_writer *w)
 	atomic_store(&w->page->feed, w->meta.feed);
 	atomic_store(&w->page->published_ms, serving_clock());
 	atomic_store(&w->page->published, info.me_last_txnid);
+	w->rebuild = false;
 }
 
 /* Adopt the page, or begin it. A writer that died may have left readers on a state older than
  * the one we can hold for them: they are gone, by their own clock, SERVING_LIFE_MS after the last
- * commit that they could not see. So the first commit waits for that. */
+ * commit that they could not see. So the first commit waits for that.
+ *
+ * A file made in the place of another is not published before its first commit: a reader that
+ * found it empty would tell every device that it is unknown. */
 static enum err adopt(struct serving_writer *w, bool fresh)
 {
 	struct serving_page *p = w->page;
 	MDB_envinfo info;
-	uint64_t now = serving_clock(), last = atomic_load(&p->published_ms);
+	uint64_t now = serving_clock(), last = atomic_load(&p->published_ms), epoch;
 
 	mdb_env_info(w->env, &info);
 	if (fresh || p->magic != SERVING_MAGIC) {
-		if (getrandom(&p->epoch, sizeof p->epoch, 0) != sizeof p->epoch)
+		if (getrandom(&epoch, sizeof epoch, 0) != sizeof epoch)
 			return ERR_IO;
-		p->magic = SERVING_MAGIC;
+		atomic_store(&p->published, 0);
+		atomic_store(&p->epoch, epoch | 1);
 	} else if (atomic_load(&p->published) != info.me_last_txnid) {
 		w->wait_ms = now + SERVING_LIFE_MS + 500;
 	} else if (last <= now && now - last < SERVING_LIFE_MS + 500) {
@@ -151,7 +157,10 @@ static enum err adopt(struct serving_writer *w, bool fresh)
 		if (mdb_txn_begin(w->env, NULL, MDB_RDONLY, &w->held[i]) != 0)
 			return ERR_IO;
 	atomic_store(&p->alive_ms, now);
-	publish(w);
+	w->rebuild = p->magic == SERVING_MAGIC && atomic_load(&p->published) == 0;
+	if (!w->rebuild)
+		publish(w);
+	p->magic = SERVING_MAGIC;
 	return ERR_OK;
 }
 
@@ -214,14 +223,16 @@ void serving_finish(struct serving_writer *w)
 
 enum err serving_remove(const char *dir)
 {
-	static const char *const names[] = { SERVING_FILE, SERVING_FILE "-lock", SERVING_PAGE };
+	static const char *const names[] = { SERVING_FILE, SERVING_FILE "-lock" };
 	struct serving_writer w = { .page_fd = -1 };
 	char path[512], why[256];
 	enum err e = open_page(&w, dir, why);
 
-	if (!e)
-		atomic_store(&w.page->gone, 1);
-	for (size_t i = 0; !e && i < 3; i++)
+	if (!e) {
+		atomic_store(&w.page->published, 0);
+		atomic_store(&w.page->epoch, 0);
+	}
+	for (size_t i = 0; !e && i < 2; i++)
 		if (!db_path(path, dir, names[i]) || (unlink(path) != 0 && errno != ENOENT))
 			e = ERR_IO;
 	if (w.page)
@@ -383,6 +394,8 @@ void serving_tick(struct serving_writer *w, uint64_t now_ms)
 	uint64_t now = serving_clock();
 
 	atomic_store(&w->page->alive_ms, now);
+	if (w->rebuild)
+		publish(w); /* the records are empty, then */
 	if (now - w->held_ms < SERVING_HOLD_MS || now_ms - w->tick_ms < SERVING_HOLD_MS)
 		return;
 	/* The newer one is old enough to be the older. Without a fresh one, keep both. */

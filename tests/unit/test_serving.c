@@ -367,6 +367,21 @@ TEST(damage_is_said_and_removal_is_told_to_readers)
 	check_eq(serving_renew(x.r, 1001), ERR_CORRUPT);
 	check(x.b->sub(x.b->ctx, IMSI(1)) == NULL);
 	done(x);
+	/* What replaces it is not there until it is filled: an empty copy knows no subscriber. */
+	check_eq(serving_open(&x.s, dir, why), ERR_NOT_FOUND);
+	serving_finish(writer(dir)); /* nor when the keeper dies before */
+	w = writer(dir);
+	check_eq(serving_open(&x.s, dir, why), ERR_NOT_FOUND);
+	commit_one(w, IMSI(1), 2);
+	x = reading(dir);
+	check_eq(x.b->sub(x.b->ctx, IMSI(1))->profile, 2);
+	done(x);
+	serving_finish(w);
+	check_eq(serving_remove(dir), ERR_OK);
+	w = writer(dir);
+	serving_tick(w, 1); /* nothing to fill it with */
+	done(reading(dir));
+	serving_finish(w);
 	snprintf(path, sizeof path, "%s/serving.mdb", dir);
 	for (int cut = 0; cut < 2; cut++) {
 		w = writer(dir);
