@@ -68,10 +68,10 @@ bool ask_is_ours(const struct ask *a, struct view name)
 	const struct book *b = a->j->book;
 	const struct network_row *row;
 
-	if (ask_under(name, (struct view){ (const uint8_t *)a->j->realm, a->j->realm_n }))
+	if (ask_under(name, ask_own_realm(a)))
 		return true;
 	/* The peer's own realm is the common case, and needs no look-up. */
-	if (a->peer && a->peer->trust != TRUST_OWN && ask_under(name, ask_realm(a->peer)))
+	if (a->peer && a->peer->trust != TRUST_OWN && ask_under(name, a->peer_realm))
 		return false;
 	row = b->network_of_realm(b->ctx, name);
 	return row && row->trust == TRUST_OWN;

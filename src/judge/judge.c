@@ -138,6 +138,11 @@ struct verdict judge_request(struct judge *j, const struct facts *f)
 	}
 	rules_renew(&j->rules, j->book);
 	a.peer = f->peer_plmn ? j->book->network(j->book->ctx, f->peer_plmn) : NULL;
+	if (a.peer)
+		a.peer_realm = (struct view){ (const uint8_t *)a.peer->realm,
+					      strnlen(a.peer->realm, sizeof a.peer->realm) };
+	if (a.peer && j->seen)
+		sightings_fetch(j->seen, f->imsi);
 	c = first_refusal(&a, &v);
 	if (c != CHECK_NONE) {
 		refuse(&a, c, &v);

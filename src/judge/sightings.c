@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define WAYS    4
 #define WORDS   8
@@ -9,6 +10,7 @@
 #define MAGIC   0x4d53454548543031u
 #define HEAD    16
 #define TAIL    8
+#define HUGE_PAGE (2u << 20)
 
 _Static_assert(sizeof(struct sighting) == WORDS * sizeof(uint64_t), "a sighting is a cache line");
 
@@ -30,15 +32,17 @@ struct sightings {
 
 struct sightings *sightings_new(size_t entries, const uint8_t key[HASH_KEY])
 {
-	size_t n = 1;
+	size_t n = 1, size;
 	struct sightings *s;
 
 	while (n * WAYS < entries)
 		n *= 2;
-	s = aligned_alloc(_Alignof(struct place), sizeof *s + n * sizeof s->place[0]);
+	size = (sizeof *s + n * sizeof s->place[0] + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	s = aligned_alloc(HUGE_PAGE, size);
 	if (!s)
 		return NULL;
-	memset(s, 0, sizeof *s + n * sizeof s->place[0]);
+	(void)madvise(s, size, MADV_HUGEPAGE); /* every look-up is a random one: spare the page walks */
+	memset(s, 0, size);
 	s->place_n = n;
 	memcpy(s->key, key, HASH_KEY);
 	return s;
@@ -129,6 +133,11 @@ bool sightings_find(const struct sightings *s, uint64_t imsi, struct sighting *o
 			return way < WAYS;
 	}
 	return false;
+}
+
+void sightings_fetch(const struct sightings *s, uint64_t imsi)
+{
+	__builtin_prefetch(&s->place[place_of(s, imsi)]);
 }
 
 static bool lock(struct place *p)

@@ -31,6 +31,9 @@ void sightings_free(struct sightings *s);
  * written counts as unknown after a few tries. */
 bool sightings_find(const struct sightings *s, uint64_t imsi, struct sighting *out);
 
+/* Bring the place of an IMSI near, for a find that follows soon. */
+void sightings_fetch(const struct sightings *s, uint64_t imsi);
+
 /* Change the sighting of an IMSI, made of zeros if there is none yet. `edit` sees it alone. False, and
  * nothing learned, when another worker holds the place. */
 bool sightings_edit(struct sightings *s, uint64_t imsi, uint64_t now_ms,

@@ -25,6 +25,7 @@ struct ask {
 	struct judge *j;
 	const struct facts *f;
 	const struct network_row *peer; /* NULL: none */
+	struct view peer_realm;         /* of its record */
 	const struct range_row *range_row;
 	const struct sub_row *sub_row;
 	const struct profile_row *profile_row;
@@ -46,10 +47,9 @@ static inline bool ask_own_peer(const struct ask *a)
 	return a->peer && a->peer->trust == TRUST_OWN;
 }
 
-/* The realm of a network; the text may fill its field to the end. */
-static inline struct view ask_realm(const struct network_row *n)
+static inline struct view ask_own_realm(const struct ask *a)
 {
-	return (struct view){ (const uint8_t *)n->realm, strnlen(n->realm, sizeof n->realm) };
+	return (struct view){ (const uint8_t *)a->j->realm, a->j->realm_n };
 }
 
 /* view_under, but fast where the letters agree in case too: they do, but for an odd peer. */

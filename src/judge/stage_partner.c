@@ -26,7 +26,7 @@ enum finding find_ORIGIN_REALM(struct ask *a)
 {
 	if (!a->peer)
 		return FIND_NOTHING;
-	return ask_under(a->f->origin_realm, ask_realm(a->peer)) ? FIND_NOTHING : FIND_BAD;
+	return ask_under(a->f->origin_realm, a->peer_realm) ? FIND_NOTHING : FIND_BAD;
 }
 
 enum finding find_ORIGIN_HOST(struct ask *a)
@@ -56,9 +56,9 @@ static bool hop_bad(const struct ask *a, struct view hop, bool last)
 	const struct book *b = a->j->book;
 	const struct network_row *row;
 
-	if (ask_under(hop, ask_realm(a->peer)) || ask_under(hop, a->f->peer_realm))
+	if (ask_under(hop, a->peer_realm) || ask_under(hop, a->f->peer_realm))
 		return false;
-	if (last || ask_under(hop, (struct view){ (const uint8_t *)a->j->realm, a->j->realm_n }))
+	if (last || ask_under(hop, ask_own_realm(a)))
 		return true;
 	row = network_of_host(b, hop);
 	return row && row->plmn != a->peer->plmn;
@@ -100,10 +100,10 @@ enum finding find_DEST_REALM(struct ask *a)
 {
 	const struct book *b = a->j->book;
 	const struct network_row *row;
-	struct view own = { (const uint8_t *)a->j->realm, a->j->realm_n };
+	struct view named = a->f->dest_realm, own = ask_own_realm(a);
 
-	if (a->f->dest_realm.n == 0 || view_eq_case(a->f->dest_realm, own))
+	if (named.n == 0 || (named.n == own.n && ask_under(named, own)))
 		return FIND_NOTHING;
-	row = b->network_of_realm(b->ctx, a->f->dest_realm);
+	row = b->network_of_realm(b->ctx, named);
 	return row && row->trust == TRUST_OWN ? FIND_NOTHING : FIND_BAD;
 }

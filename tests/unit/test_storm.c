@@ -106,7 +106,8 @@ static const struct profile_row *find_profile(void *ctx, uint32_t no)
 	return &all;
 }
 
-static const struct network_row partner = { .plmn = 0x00101fffffffffff, .realm = REALM, .trust = TRUST_TRUSTED, .steer_weight = 1000 };
+static const struct network_row partner = { .plmn = 0x00101fffffffffff, .realm = REALM,
+					    .trust = TRUST_TRUSTED, .steer_weight = 1000 };
 
 static const struct network_row *find_network(void *ctx, uint64_t plmn)
 {
