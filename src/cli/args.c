@@ -56,8 +56,8 @@ static bool set_value(const struct command *c, const struct arg *a, const char *
 }
 
 /* "--name value" and "--name=value". Moves *i past the value. */
-static bool set_option(const struct command *c, const struct arg *rows, size_t n, int argc, char **argv,
-		       int *i)
+static bool set_option(const struct command *c, const struct arg *rows, size_t n, int argc,
+		       char **argv, int *i)
 {
 	const char *word = argv[*i], *equal = strchr(word, '=');
 	size_t len = equal ? (size_t)(equal - word) : strlen(word);
@@ -78,7 +78,8 @@ static bool set_option(const struct command *c, const struct arg *rows, size_t n
 	return complain(c, word, "is not an option");
 }
 
-int args_read(const struct command *c, const struct arg *rows, size_t n, int argc, char **argv, int *exit_code)
+int args_read(const struct command *c, const struct arg *rows, size_t n, int argc, char **argv,
+	      int *exit_code)
 {
 	int left = 0;
 	bool options = true;
@@ -86,7 +87,8 @@ int args_read(const struct command *c, const struct arg *rows, size_t n, int arg
 	for (int i = 1; i < argc; i++) {
 		if (options && strcmp(argv[i], "--") == 0) {
 			options = false;
-		} else if (options && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
+		} else if (options &&
+			   (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
 			print_help(c, rows, n);
 			*exit_code = EXIT_DONE;
 			return -1;

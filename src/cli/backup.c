@@ -10,10 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What home keeps, as LMDB environments; and small files. The serving copy is made anew from the records; the
- * master key is kept apart from what it protects. */
-static const char *const stores[] = { "vault-auc", "registrations" };
-static const char *const files[] = { "records.db", "keeper.key", "journal.head", "site.key", "sqn" };
+/* What home keeps, as LMDB environments; and small files. The serving copy is made anew from the
+ * records; the master key is kept apart from what it protects. */
+static const char *const stores[] = {"vault-auc", "registrations"};
+static const char *const files[] = {"records.db", "keeper.key", "journal.head", "site.key", "sqn"};
 
 #define N(a) (sizeof(a) / sizeof *(a))
 
@@ -76,9 +76,9 @@ static void join(char path[1024], const char *dir, const char *name)
 /* The keeper writes its own copy into data_dir/backup/NAME; it is moved out from there. */
 static int copy_records(struct reach *r, const char *to)
 {
-	static const char *const mine[] = { "records.db", "keeper.key", "journal.head" };
+	static const char *const mine[] = {"records.db", "keeper.key", "journal.head"};
 	char name[64], dir[1024], a[1024], b[1024];
-	struct keep req = { .op = KEEP_BACKUP }, rep;
+	struct keep req = {.op = KEEP_BACKUP}, rep;
 	int code;
 
 	snprintf(name, sizeof name, "b%lld.%d", (long long)time(NULL), getpid());
@@ -118,13 +118,14 @@ static int backup_to(struct reach *r, const char *to)
 
 int cmd_backup(int argc, char **argv)
 {
-	static const struct command me = {
-		"backup", "backup DIRECTORY",
-		"Copy records, vault and registrations into a new directory, consistent, while everything runs.\n"
-		"The vault's master key is not part of it: keep a copy of that file elsewhere, under lock and key.",
-		cmd_backup };
-	struct reach r = { 0 };
-	const struct arg row[] = { REACH_ARGS(r) };
+	static const struct command me = {"backup", "backup DIRECTORY",
+					  "Copy records, vault and registrations into a new "
+					  "directory, consistent, while everything runs.\n"
+					  "The vault's master key is not part of it: keep a copy "
+					  "of that file elsewhere, under lock and key.",
+					  cmd_backup};
+	struct reach r = {0};
+	const struct arg row[] = {REACH_ARGS(r)};
 	int code, n = args_read(&me, row, N(row), argc, argv, &code);
 
 	if (n < 0)
@@ -138,7 +139,9 @@ int cmd_backup(int argc, char **argv)
 		code = backup_to(&r, argv[0]);
 	reach_close(&r);
 	if (code == EXIT_DONE)
-		printf(r.json ? "{\"path\":\"%s\"}\n" : "backup is in %s (without the master key)\n", argv[0]);
+		printf(r.json ? "{\"path\":\"%s\"}\n"
+			      : "backup is in %s (without the master key)\n",
+		       argv[0]);
 	return code;
 }
 
@@ -156,8 +159,8 @@ static bool runs(const struct reach *r)
 
 static int restore_from(const struct reach *r, const char *from)
 {
-	static const char *const derived[] = { "serving.mdb", "serving.mdb-lock", "serving.page", "records.db-wal",
-					       "records.db-shm" };
+	static const char *const derived[] = {"serving.mdb", "serving.mdb-lock", "serving.page",
+					      "records.db-wal", "records.db-shm"};
 	char a[1024], b[1024];
 	int code = EXIT_DONE;
 
@@ -190,13 +193,15 @@ static int restore_from(const struct reach *r, const char *from)
 int cmd_restore(int argc, char **argv)
 {
 	static const struct command me = {
-		"restore", "restore DIRECTORY [--yes]",
-		"Put a backup back in place of the data directory's records, vault and registrations. Merlon must not\n"
-		"run. The master key must be the one that the backup's vault was made with.", cmd_restore };
-	struct reach r = { 0 };
+	    "restore", "restore DIRECTORY [--yes]",
+	    "Put a backup back in place of the data directory's records, vault and registrations. "
+	    "Merlon must not\n"
+	    "run. The master key must be the one that the backup's vault was made with.",
+	    cmd_restore};
+	struct reach r = {0};
 	bool yes = false;
-	const struct arg row[] = { REACH_ARGS(r),
-				   { "--yes", ARG_FLAG, &yes, "", "overwrite records that are there", 0, 0 } };
+	const struct arg row[] = {
+	    REACH_ARGS(r), {"--yes", ARG_FLAG, &yes, "", "overwrite records that are there", 0, 0}};
 	char path[1024];
 	int code, n = args_read(&me, row, N(row), argc, argv, &code);
 
@@ -211,7 +216,8 @@ int cmd_restore(int argc, char **argv)
 		return code;
 	join(path, r.conf.data_dir, "records.db");
 	if (runs(&r))
-		return complain("cannot restore", r.conf.data_dir, "merlon is running; stop it first");
+		return complain("cannot restore", r.conf.data_dir,
+				"merlon is running; stop it first");
 	if (access(path, F_OK) == 0 && !yes)
 		return complain("will not overwrite", path, "say --yes");
 	code = restore_from(&r, argv[0]);

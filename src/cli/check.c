@@ -12,7 +12,8 @@ static enum err check_endpoints(const char *key, const struct conf_list *list, c
 	for (size_t i = 0; i < list->n; i++) {
 		if (endpoint_parse(view_of(list->text[i]), &e) == ERR_OK)
 			continue;
-		snprintf(why, 256, "%s: %.100s is not tcp:, tls: or sctp:ADDRESS:PORT", key, list->text[i]);
+		snprintf(why, 256, "%s: %.100s is not tcp:, tls: or sctp:ADDRESS:PORT", key,
+			 list->text[i]);
 		return ERR_CONFIG;
 	}
 	return ERR_OK;
@@ -22,7 +23,8 @@ static enum err check_endpoints(const char *key, const struct conf_list *list, c
 static enum err check_all(const char *file, struct conf *c, int *days, char why[256])
 {
 	enum err err = conf_read(file, c, why);
-	struct tls_files f = { c->tls_chain, c->tls_key, c->tls_ca, c->tls_crl[0] ? c->tls_crl : NULL };
+	struct tls_files f = {c->tls_chain, c->tls_key, c->tls_ca,
+			      c->tls_crl[0] ? c->tls_crl : NULL};
 	struct tls *tls;
 
 	if (!err)
@@ -34,7 +36,8 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 	for (size_t i = 0; i < c->roles.n && !err; i++) {
 		if (role_find(c->roles.text[i]))
 			continue;
-		snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge", c->roles.text[i]);
+		snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge",
+			 c->roles.text[i]);
 		err = ERR_CONFIG;
 	}
 	if (err || !c->tls_chain[0])
@@ -49,16 +52,18 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 
 int cmd_check(int argc, char **argv)
 {
-	static const struct command me = {
-		"check", "check [--config FILE] [--sample]",
-		"Say whether a configuration would be taken: every key, every address, the certificates.\n"
-		"--sample prints every key with its default and meaning.", cmd_check };
+	static const struct command me = {"check", "check [--config FILE] [--sample]",
+					  "Say whether a configuration would be taken: every key, "
+					  "every address, the certificates.\n"
+					  "--sample prints every key with its default and meaning.",
+					  cmd_check};
 	const char *file = NULL;
 	bool sample = false, json = false;
 	const struct arg row[] = {
-		{ "--config", ARG_TEXT, &file, "FILE", "the configuration (/etc/merlon/merlon.yaml)", 0, 0 },
-		{ "--sample", ARG_FLAG, &sample, "", "print a commented sample configuration", 0, 0 },
-		{ "--json", ARG_FLAG, &json, "", "as JSON", 0, 0 },
+	    {"--config", ARG_TEXT, &file, "FILE", "the configuration (/etc/merlon/merlon.yaml)", 0,
+	     0},
+	    {"--sample", ARG_FLAG, &sample, "", "print a commented sample configuration", 0, 0},
+	    {"--json", ARG_FLAG, &json, "", "as JSON", 0, 0},
 	};
 	char why[256] = "";
 	static struct conf c;

@@ -3,10 +3,10 @@
 static struct view cell(struct view *left)
 {
 	const uint8_t *comma = left->n ? memchr(left->p, ',', left->n) : NULL;
-	struct view v = { left->p, comma ? (size_t)(comma - left->p) : left->n };
+	struct view v = {left->p, comma ? (size_t)(comma - left->p) : left->n};
 	size_t skip = v.n + (comma != NULL);
 
-	*left = (struct view){ left->p + skip, left->n - skip };
+	*left = (struct view){left->p + skip, left->n - skip};
 	return v;
 }
 
@@ -15,8 +15,8 @@ enum err csv_header(struct csv_header *h, struct view line)
 	const struct {
 		const char *name;
 		int *to;
-	} row[] = { { "imsi", &h->imsi }, { "alg", &h->alg }, { "k", &h->k },     { "opc", &h->opc },
-		    { "op", &h->op },     { "topc", &h->topc }, { "amf", &h->amf } };
+	} row[] = {{"imsi", &h->imsi}, {"alg", &h->alg},   {"k", &h->k},    {"opc", &h->opc},
+		   {"op", &h->op},     {"topc", &h->topc}, {"amf", &h->amf}};
 
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++)
 		*row[i].to = -1;
@@ -47,16 +47,18 @@ static struct view cell_as_is(struct view *left)
 		i++;
 	v = view_first(*left, i);
 	i += i < left->n;
-	*left = (struct view){ left->p + i, left->n - i };
+	*left = (struct view){left->p + i, left->n - i};
 	return v;
 }
 
-enum err csv_split(const struct csv_header *h, struct view line, struct csv_keys *keys, struct wr *rest)
+enum err csv_split(const struct csv_header *h, struct view line, struct csv_keys *keys,
+		   struct wr *rest)
 {
-	const int at[] = { h->imsi, h->alg, h->k, h->opc, h->op, h->topc, h->amf };
-	struct view *to[] = { &keys->imsi, &keys->alg, &keys->k, &keys->opc, &keys->op, &keys->topc, &keys->amf };
+	const int at[] = {h->imsi, h->alg, h->k, h->opc, h->op, h->topc, h->amf};
+	struct view *to[] = {&keys->imsi, &keys->alg,  &keys->k,  &keys->opc,
+			     &keys->op,	  &keys->topc, &keys->amf};
 
-	*keys = (struct csv_keys){ 0 };
+	*keys = (struct csv_keys){0};
 	for (int c = 0; line.n > 0; c++) {
 		struct view v = cell_as_is(&line);
 		bool secret = c == h->k || c == h->opc || c == h->op || c == h->topc || c == h->amf;
@@ -84,7 +86,9 @@ bool csv_hex(struct view text, uint8_t *out, size_t n)
 		return false;
 	for (size_t i = 0; i < text.n; i++) {
 		uint8_t c = text.p[i];
-		int d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+		int d = c >= '0' && c <= '9'		     ? c - '0'
+			: (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+							     : -1;
 
 		if (d < 0)
 			return false;

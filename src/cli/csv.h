@@ -1,4 +1,5 @@
-/* The lines of a subscriptions file: keys taken out for the vault, the rest left for the records. Pure. */
+/* The lines of a subscriptions file: keys taken out for the vault, the rest left for the records.
+ * Pure. */
 #pragma once
 #include "base/bytes.h"
 
@@ -16,9 +17,10 @@ struct csv_keys {
 	struct view imsi, alg, k, opc, op, topc, amf;
 	bool any; /* some key column is not empty */
 };
-/* Cut the key columns out of a line and write it without their values. ERR_LENGTH: more columns than the
- * header has, or too long; ERR_VALUE: quotes, which keys never need. */
-enum err MUST_USE csv_split(const struct csv_header *h, struct view line, struct csv_keys *keys, struct wr *rest);
+/* Cut the key columns out of a line and write it without their values. ERR_LENGTH: more columns
+ * than the header has, or too long; ERR_VALUE: quotes, which keys never need. */
+enum err MUST_USE csv_split(const struct csv_header *h, struct view line, struct csv_keys *keys,
+			    struct wr *rest);
 
 /* Hexadecimal digits to bytes; false when there are not exactly 2 * n. */
 bool csv_hex(struct view text, uint8_t *out, size_t n);

@@ -32,7 +32,7 @@ static size_t take(char *bytes, size_t size, size_t count, void *ctx)
 
 char *fetch(const char *address, const char *path, char why[256])
 {
-	struct body b = { NULL, 0 };
+	struct body b = {NULL, 0};
 	CURL *c = curl_easy_init();
 	CURLcode code = CURLE_FAILED_INIT;
 	char url[512];

@@ -2,5 +2,6 @@
 #pragma once
 #include <stddef.h>
 
-/* The body of http://ADDRESS/PATH, malloc'd and NUL-terminated; NULL, and one clear line in `why`. */
+/* The body of http://ADDRESS/PATH, malloc'd and NUL-terminated; NULL, and one clear line in `why`.
+ */
 char *fetch(const char *address, const char *path, char why[256]);

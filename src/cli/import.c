@@ -1,5 +1,6 @@
-/* merlon import: subscriptions and equipment lists from CSV, streaming. Keys go sealed to the vault first,
- * then the record is made (design.md, Vaults). Every bad row is told with its line and reason. */
+/* merlon import: subscriptions and equipment lists from CSV, streaming. Keys go sealed to the vault
+ * first, then the record is made (design.md, Vaults). Every bad row is told with its line and
+ * reason. */
 #include "base/bcd.h"
 #include "cli/cli.h"
 #include "cli/csv.h"
@@ -11,10 +12,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BLOCK_ROWS  5000
+#define BLOCK_ROWS 5000
 #define BLOCK_BYTES (KEEP_LINES_MAX - 8192)
-#define LINE_BYTES  4096
-#define VAULT_MS    10000
+#define LINE_BYTES 4096
+#define VAULT_MS 10000
 
 struct import {
 	struct reach reach;
@@ -87,8 +88,8 @@ static void take_bad(struct import *m, struct view bad)
 		if (!tab || !end || tab > end)
 			return;
 		refuse(m, strtoull((const char *)bad.p, NULL, 10),
-		       (struct view){ tab + 1, (size_t)(end - tab - 1) });
-		bad = (struct view){ end + 1, (size_t)(bad.p + bad.n - end - 1) };
+		       (struct view){tab + 1, (size_t)(end - tab - 1)});
+		bad = (struct view){end + 1, (size_t)(bad.p + bad.n - end - 1)};
 	}
 }
 
@@ -97,13 +98,13 @@ static void progress(const struct import *m, bool last)
 	if (!isatty(STDERR_FILENO) || m->reach.json)
 		return;
 	fprintf(stderr, "\r%3u %%  %llu records, %llu refused%s",
-		m->size ? (unsigned int)(m->read * 100 / m->size) : 100, (unsigned long long)m->done,
-		(unsigned long long)m->refused, last ? "\n" : "");
+		m->size ? (unsigned int)(m->read * 100 / m->size) : 100,
+		(unsigned long long)m->done, (unsigned long long)m->refused, last ? "\n" : "");
 }
 
 static int send_block(struct import *m)
 {
-	struct keep req = { .op = KEEP_IMPORT }, rep;
+	struct keep req = {.op = KEEP_IMPORT}, rep;
 	int code = send_keys(m);
 
 	if (code == EXIT_DONE && m->rows > 0) {
@@ -130,12 +131,13 @@ static const char *read_keys(struct import *m, const struct csv_keys *c, struct 
 {
 	uint8_t op[16];
 
-	*row = (struct vault_row){ .imsi = bcd_of(c->imsi), .key.amf = { 0x80, 0 } };
+	*row = (struct vault_row){.imsi = bcd_of(c->imsi), .key.amf = {0x80, 0}};
 	if (row->imsi == 0 || c->imsi.n > 15)
 		return "imsi: must be 6 to 15 digits";
 	if (c->alg.n > 0 && !view_eq_case(c->alg, VIEW("milenage")))
-		return view_under(c->alg, VIEW("tuak")) ? "alg: TUAK keys cannot be kept by this version" :
-		       "alg: must be milenage; COMP128 is broken and refused (R-5.2.1.b)";
+		return view_under(c->alg, VIEW("tuak"))
+			   ? "alg: TUAK keys cannot be kept by this version"
+			   : "alg: must be milenage; COMP128 is broken and refused (R-5.2.1.b)";
 	if (c->topc.n > 0)
 		return "topc: belongs to TUAK, which this version cannot keep";
 	if (!csv_hex(c->k, row->key.k.b, 16))
@@ -145,10 +147,13 @@ static const char *read_keys(struct import *m, const struct csv_keys *c, struct 
 	if ((c->opc.n > 0) == (c->op.n > 0))
 		return "opc, op: give one of them";
 	if (c->opc.n > 0)
-		return csv_hex(c->opc, row->key.opc.b, 16) ? NULL : "opc: must be 32 hexadecimal digits";
+		return csv_hex(c->opc, row->key.opc.b, 16) ? NULL
+							   : "opc: must be 32 hexadecimal digits";
 	if (!csv_hex(c->op, op, 16))
 		return "op: must be 32 hexadecimal digits";
-	return aka_opc(m->aka, op, &row->key.k, &row->key.opc) == ERR_OK ? NULL : "op: no OPc could be made";
+	return aka_opc(m->aka, op, &row->key.k, &row->key.opc) == ERR_OK
+		   ? NULL
+		   : "op: no OPc could be made";
 }
 
 /* One line joins the block; a bad one leaves an empty line there, so that numbers stay true. */
@@ -181,7 +186,7 @@ static struct view trimmed(const char *text)
 
 	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
 		n--;
-	return (struct view){ (const uint8_t *)text, n };
+	return (struct view){(const uint8_t *)text, n};
 }
 
 static int read_first(struct import *m)
@@ -199,7 +204,8 @@ static int read_first(struct import *m)
 	if (!m->object)
 		m->object = strncmp(m->first, "imei,", 5) == 0 ? "equipment" : "subscription";
 	if (csv_header(&m->header, line) != ERR_OK) {
-		fprintf(stderr, "merlon import: %s:1: more than %d columns\n", m->path, CSV_COLUMNS);
+		fprintf(stderr, "merlon import: %s:1: more than %d columns\n", m->path,
+			CSV_COLUMNS);
 		return EXIT_FAILED;
 	}
 	m->has_keys = strcmp(m->object, "subscription") == 0 && m->header.k >= 0;
@@ -246,7 +252,8 @@ static int import_file(struct import *m)
 		rewind(m->in);
 	}
 	code = read_first(m);
-	if (code == EXIT_DONE && m->has_keys && spool_pub_get(m->reach.conf.data_dir, m->pub, why) != ERR_OK) {
+	if (code == EXIT_DONE && m->has_keys &&
+	    spool_pub_get(m->reach.conf.data_dir, m->pub, why) != ERR_OK) {
 		fprintf(stderr, "merlon import: %s (home must have run once)\n", why);
 		code = EXIT_FAILED;
 	}
@@ -260,7 +267,7 @@ static int import_file(struct import *m)
 
 static bool make_room(struct import *m)
 {
-	m->lines = (struct wr){ .p = malloc(KEEP_LINES_MAX), .cap = KEEP_LINES_MAX };
+	m->lines = (struct wr){.p = malloc(KEEP_LINES_MAX), .cap = KEEP_LINES_MAX};
 	m->key = calloc(BLOCK_ROWS + 1, sizeof *m->key);
 	m->aka = aka_new();
 	m->bad = m->bad_path ? fopen(m->bad_path, "we") : stderr;
@@ -279,9 +286,10 @@ static void free_room(struct import *m)
 	aka_free(m->aka);
 }
 
-int import_files(struct reach *r, const char *object, bool update, const char *bad, int n, char **paths)
+int import_files(struct reach *r, const char *object, bool update, const char *bad, int n,
+		 char **paths)
 {
-	struct import m = { .reach = *r, .update = update, .bad_path = bad };
+	struct import m = {.reach = *r, .update = update, .bad_path = bad};
 	int code = make_room(&m) ? reach_open(&m.reach, "import", true) : EXIT_FAILED;
 
 	for (int i = 0; i < n && code == EXIT_DONE; i++) {
@@ -304,19 +312,25 @@ int import_files(struct reach *r, const char *object, bool update, const char *b
 int cmd_import(int argc, char **argv)
 {
 	static const struct command me = {
-		"import", "import [OPTION]... FILE...",
-		"Load CSV files with a header, as they stream: subscriptions (imsi,iccid,msisdn,eid,alg,k,opc,op,topc,\n"
-		"amf,tenant,profile,priority,imei) or an equipment list (imei,list,reason,expires). Keys are sealed to\n"
-		"the vault and never enter the records; op becomes OPc and is not stored. Every line refused is told\n"
-		"with its reason; the others are loaded.", cmd_import };
-	struct reach r = { 0 };
+	    "import", "import [OPTION]... FILE...",
+	    "Load CSV files with a header, as they stream: subscriptions "
+	    "(imsi,iccid,msisdn,eid,alg,k,opc,op,topc,\n"
+	    "amf,tenant,profile,priority,imei) or an equipment list (imei,list,reason,expires). "
+	    "Keys are sealed to\n"
+	    "the vault and never enter the records; op becomes OPc and is not stored. Every line "
+	    "refused is told\n"
+	    "with its reason; the others are loaded.",
+	    cmd_import};
+	struct reach r = {0};
 	const char *object = NULL, *bad = NULL;
 	bool update = false;
 	const struct arg row[] = {
-		REACH_ARGS(r),
-		{ "--object", ARG_TEXT, &object, "NAME", "what the lines are, if not told by their header", 0, 0 },
-		{ "--update", ARG_FLAG, &update, "", "change records that exist already", 0, 0 },
-		{ "--refused", ARG_TEXT, &bad, "FILE", "write refused lines there, not to standard error", 0, 0 },
+	    REACH_ARGS(r),
+	    {"--object", ARG_TEXT, &object, "NAME",
+	     "what the lines are, if not told by their header", 0, 0},
+	    {"--update", ARG_FLAG, &update, "", "change records that exist already", 0, 0},
+	    {"--refused", ARG_TEXT, &bad, "FILE",
+	     "write refused lines there, not to standard error", 0, 0},
 	};
 	int code, n = args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code);
 

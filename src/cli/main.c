@@ -5,20 +5,20 @@
 #include <string.h>
 
 const struct command commands[] = {
-	{ "run", "run [--config FILE]", "start the roles of a configuration", cmd_run },
-	{ "check", "check [--config FILE]", "say whether a configuration would be taken", cmd_check },
-	{ "import", "import FILE...", "load subscriptions or equipment lists", cmd_import },
-	{ "export", "export KIND", "write records as CSV or JSON lines", cmd_export },
-	{ "show", "show OBJECT KEY", "show one record", cmd_show },
-	{ "list", "list OBJECT [field=value]...", "list records", cmd_list },
-	{ "set", "set OBJECT KEY field=value...", "create or change a record", cmd_set },
-	{ "delete", "delete OBJECT KEY", "delete a record", cmd_delete },
-	{ "approve", "approve [ID]", "list what waits for a second person; approve it", cmd_approve },
-	{ "watch", "watch", "live view of traffic, refusals and appointments", cmd_watch },
-	{ "simulate", "simulate [OPTION]...", "play visited networks and storms", cmd_simulate },
-	{ "backup", "backup DIRECTORY", "copy everything, consistent, while it runs", cmd_backup },
-	{ "restore", "restore DIRECTORY", "put a backup back", cmd_restore },
-	{ "version", "version", "print the version", cmd_version },
+    {"run", "run [--config FILE]", "start the roles of a configuration", cmd_run},
+    {"check", "check [--config FILE]", "say whether a configuration would be taken", cmd_check},
+    {"import", "import FILE...", "load subscriptions or equipment lists", cmd_import},
+    {"export", "export KIND", "write records as CSV or JSON lines", cmd_export},
+    {"show", "show OBJECT KEY", "show one record", cmd_show},
+    {"list", "list OBJECT [field=value]...", "list records", cmd_list},
+    {"set", "set OBJECT KEY field=value...", "create or change a record", cmd_set},
+    {"delete", "delete OBJECT KEY", "delete a record", cmd_delete},
+    {"approve", "approve [ID]", "list what waits for a second person; approve it", cmd_approve},
+    {"watch", "watch", "live view of traffic, refusals and appointments", cmd_watch},
+    {"simulate", "simulate [OPTION]...", "play visited networks and storms", cmd_simulate},
+    {"backup", "backup DIRECTORY", "copy everything, consistent, while it runs", cmd_backup},
+    {"restore", "restore DIRECTORY", "put a backup back", cmd_restore},
+    {"version", "version", "print the version", cmd_version},
 };
 const size_t command_n = sizeof commands / sizeof *commands;
 
@@ -27,8 +27,9 @@ static int usage(FILE *to, int code)
 	fprintf(to, "usage: merlon COMMAND [OPTION]...\n\n");
 	for (size_t i = 0; i < command_n; i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fprintf(to, "\nmerlon COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 wrong use,\n"
-		    "3 configuration refused.\n");
+	fprintf(to,
+		"\nmerlon COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 wrong use,\n"
+		"3 configuration refused.\n");
 	return code;
 }
 
@@ -36,7 +37,8 @@ int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return usage(stderr, EXIT_USAGE);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
 		return usage(stdout, EXIT_DONE);
 	if (strcmp(argv[1], "--version") == 0)
 		return cmd_version(1, argv + 1);

@@ -27,7 +27,7 @@ static enum err make_dir(const char *path, char why[256])
 	for (size_t n = 1; n <= strlen(path); n++) {
 		if (path[n] != '/' && path[n] != 0)
 			continue;
-		if (!view_text((struct view){ (const uint8_t *)path, n }, part, sizeof part))
+		if (!view_text((struct view){(const uint8_t *)path, n}, part, sizeof part))
 			return ERR_FULL;
 		if (mkdir(part, 0755) != 0 && errno != EEXIST)
 			return io_error("data_dir", part, why);
@@ -70,7 +70,8 @@ enum err prepare_data(const struct conf *c, uint8_t site_key[16], char why[256])
 		return err;
 	snprintf(vault, sizeof vault, "%s/vault-auc", c->data_dir);
 	if (access(vault, F_OK) == 0) { /* never a new key beside an old vault */
-		snprintf(why, 256, "home.master_key: %.180s is missing, but there is a vault; restore it",
+		snprintf(why, 256,
+			 "home.master_key: %.180s is missing, but there is a vault; restore it",
 			 c->master_key);
 		return ERR_KEY;
 	}
@@ -98,7 +99,8 @@ static enum err own(const char *path, uid_t uid, gid_t gid, char why[256])
 	if (lchown(path, uid, gid) != 0 && errno != ENOENT)
 		err = io_error("owner of", path, why);
 	while (d && !err && (e = readdir(d))) {
-		if (e->d_name[0] != '.' && fchownat(dirfd(d), e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+		if (e->d_name[0] != '.' &&
+		    fchownat(dirfd(d), e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
 			err = io_error("owner of files in", path, why);
 	}
 	if (d)
@@ -106,7 +108,8 @@ static enum err own(const char *path, uid_t uid, gid_t gid, char why[256])
 	return err;
 }
 
-enum err prepare_owner(const struct conf *c, const char *const *names, const char *user, char why[256])
+enum err prepare_owner(const struct conf *c, const char *const *names, const char *user,
+		       char why[256])
 {
 	char path[CONF_TEXT_MAX + 64];
 	enum err err = ERR_OK;

@@ -43,7 +43,8 @@ int reach_call(struct reach *r, const char *command, struct keep *req, struct ke
 	if (err == ERR_OK)
 		return EXIT_DONE;
 	reason = rep->text[KEEP_REASON];
-	fprintf(stderr, "merlon %s: %.*s\n", command, reason.n > 0 ? (int)reason.n : (int)strlen(err_text(err)),
+	fprintf(stderr, "merlon %s: %.*s\n", command,
+		reason.n > 0 ? (int)reason.n : (int)strlen(err_text(err)),
 		reason.n > 0 ? (const char *)reason.p : err_text(err));
 	return EXIT_FAILED;
 }

@@ -31,18 +31,17 @@ static void print_object(struct view body)
 	if (!json_is_object(o))
 		print_view(body);
 	else
-		json_object_foreach(o, key, v)
-			print_value(key, v);
+		json_object_foreach(o, key, v) print_value(key, v);
 	json_decref(o);
 }
 
 int cmd_show(int argc, char **argv)
 {
-	static const struct command me = { "show", "show OBJECT KEY [--json]",
-					   "Show one record. Objects: " OBJECTS ".", cmd_show };
-	struct reach r = { 0 };
-	const struct arg row[] = { REACH_ARGS(r) };
-	struct keep req = { .op = KEEP_GET }, rep;
+	static const struct command me = {"show", "show OBJECT KEY [--json]",
+					  "Show one record. Objects: " OBJECTS ".", cmd_show};
+	struct reach r = {0};
+	const struct arg row[] = {REACH_ARGS(r)};
+	struct keep req = {.op = KEEP_GET}, rep;
 	int code, n = args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code);
 
 	if (n < 0)
@@ -72,7 +71,7 @@ static int print_pages(struct reach *r, const char *command, enum keep_op op, in
 	int code;
 
 	do {
-		struct keep req = { .op = op };
+		struct keep req = {.op = op};
 
 		keep_put_text(&req, KEEP_OBJECT, view_of(argv[0]));
 		keep_put_num(&req, KEEP_MOST, 5000);
@@ -95,8 +94,8 @@ static int print_pages(struct reach *r, const char *command, enum keep_op op, in
 
 static int list_or_export(const struct command *me, enum keep_op op, int argc, char **argv)
 {
-	struct reach r = { 0 };
-	const struct arg row[] = { REACH_ARGS(r) };
+	struct reach r = {0};
+	const struct arg row[] = {REACH_ARGS(r)};
 	int code, n = args_read(me, row, sizeof row / sizeof *row, argc, argv, &code);
 
 	if (n < 0)
@@ -114,25 +113,27 @@ static int list_or_export(const struct command *me, enum keep_op op, int argc, c
 
 int cmd_list(int argc, char **argv)
 {
-	static const struct command me = { "list", "list OBJECT [field=value]... [--json]",
-					   "List records, as CSV or JSON; only those whose fields are as given.\n"
-					   "Objects: " OBJECTS ".", cmd_list };
+	static const struct command me = {
+	    "list", "list OBJECT [field=value]... [--json]",
+	    "List records, as CSV or JSON; only those whose fields are as given.\n"
+	    "Objects: " OBJECTS ".",
+	    cmd_list};
 
 	return list_or_export(&me, KEEP_LIST, argc, argv);
 }
 
 int cmd_export(int argc, char **argv)
 {
-	static const struct command me = { "export", "export OBJECT [field=value]...",
-					   "Write records as CSV that merlon import takes back. Keys never leave.",
-					   cmd_export };
+	static const struct command me = {
+	    "export", "export OBJECT [field=value]...",
+	    "Write records as CSV that merlon import takes back. Keys never leave.", cmd_export};
 
 	return list_or_export(&me, KEEP_EXPORT, argc, argv);
 }
 
 static int change(struct reach *r, const struct command *me, enum keep_op op, int n, char **argv)
 {
-	struct keep req = { .op = op }, rep;
+	struct keep req = {.op = op}, rep;
 	char why[256];
 	enum err err;
 
@@ -144,13 +145,15 @@ static int change(struct reach *r, const struct command *me, enum keep_op op, in
 		req.has |= 1ull << KEEP_PAIR;
 	err = client_call(r->client, &req, &rep, why);
 	if (!err && client_status(&rep) == ERR_APPROVAL) {
-		fprintf(stderr, "merlon %s: a second person must approve this: merlon approve %llu\n", me->name,
-			(unsigned long long)rep.num[KEEP_APPROVAL]);
+		fprintf(stderr,
+			"merlon %s: a second person must approve this: merlon approve %llu\n",
+			me->name, (unsigned long long)rep.num[KEEP_APPROVAL]);
 		return EXIT_FAILED;
 	}
 	if (!err && client_status(&rep) == ERR_OK) {
 		if (r->json)
-			printf("{\"done\":true,\"feed\":%llu}\n", (unsigned long long)rep.num[KEEP_FEED]);
+			printf("{\"done\":true,\"feed\":%llu}\n",
+			       (unsigned long long)rep.num[KEEP_FEED]);
 		return EXIT_DONE;
 	}
 	fprintf(stderr, "merlon %s: %.*s\n", me->name, err ? 255 : (int)rep.text[KEEP_REASON].n,
@@ -160,14 +163,15 @@ static int change(struct reach *r, const struct command *me, enum keep_op op, in
 
 static int set_or_delete(const struct command *me, enum keep_op op, int argc, char **argv)
 {
-	struct reach r = { 0 };
-	const struct arg row[] = { REACH_ARGS(r) };
+	struct reach r = {0};
+	const struct arg row[] = {REACH_ARGS(r)};
 	int code, n = args_read(me, row, sizeof row / sizeof *row, argc, argv, &code);
 
 	if (n < 0)
 		return code;
 	if (n < 2 || (op == KEEP_SET && n > 2 + KEEP_PAIRS_MAX) || (op == KEEP_DELETE && n != 2)) {
-		fprintf(stderr, "merlon %s: give an object and a key; see merlon %s --help\n", me->name, me->name);
+		fprintf(stderr, "merlon %s: give an object and a key; see merlon %s --help\n",
+			me->name, me->name);
 		return EXIT_USAGE;
 	}
 	code = reach_open(&r, me->name, true);
@@ -180,33 +184,35 @@ static int set_or_delete(const struct command *me, enum keep_op op, int argc, ch
 int cmd_set(int argc, char **argv)
 {
 	static const struct command me = {
-		"set", "set OBJECT KEY field=value...",
-		"Create or change a record; signalling follows at once (CLR, IDR or DSR to the serving node).\n"
-		"Objects: " OBJECTS ".\n\n"
-		"  merlon set subscription 999700000000001 life=suspended\n"
-		"  merlon set profile meter apn1=meters.iot:ipv4:9:15:100000:100000\n"
-		"  merlon set rule quiet check=plausibility.velocity mode=observe plmn=00101", cmd_set };
+	    "set", "set OBJECT KEY field=value...",
+	    "Create or change a record; signalling follows at once (CLR, IDR or DSR to the serving "
+	    "node).\n"
+	    "Objects: " OBJECTS ".\n\n"
+	    "  merlon set subscription 999700000000001 life=suspended\n"
+	    "  merlon set profile meter apn1=meters.iot:ipv4:9:15:100000:100000\n"
+	    "  merlon set rule quiet check=plausibility.velocity mode=observe plmn=00101",
+	    cmd_set};
 
 	return set_or_delete(&me, KEEP_SET, argc, argv);
 }
 
 int cmd_delete(int argc, char **argv)
 {
-	static const struct command me = { "delete", "delete OBJECT KEY", "Delete a record that nothing needs.",
-					   cmd_delete };
+	static const struct command me = {"delete", "delete OBJECT KEY",
+					  "Delete a record that nothing needs.", cmd_delete};
 
 	return set_or_delete(&me, KEEP_DELETE, argc, argv);
 }
 
 int cmd_approve(int argc, char **argv)
 {
-	static const struct command me = {
-		"approve", "approve [ID]",
-		"Without ID: list what waits for a second person. With it: approve. The person who asked cannot.",
-		cmd_approve };
-	struct reach r = { 0 };
-	const struct arg row[] = { REACH_ARGS(r) };
-	struct keep req = { .op = KEEP_PENDING }, rep;
+	static const struct command me = {"approve", "approve [ID]",
+					  "Without ID: list what waits for a second person. With "
+					  "it: approve. The person who asked cannot.",
+					  cmd_approve};
+	struct reach r = {0};
+	const struct arg row[] = {REACH_ARGS(r)};
+	struct keep req = {.op = KEEP_PENDING}, rep;
 	int code, n = args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code);
 
 	if (n < 0)

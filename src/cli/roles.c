@@ -2,14 +2,15 @@
 
 #include <stdio.h>
 
-static enum err parse_endpoints(const char *key, const struct conf_list *list, struct endpoint *to, size_t *n,
-				char why[256])
+static enum err parse_endpoints(const char *key, const struct conf_list *list, struct endpoint *to,
+				size_t *n, char why[256])
 {
 	*n = 0;
 	for (size_t i = 0; i < list->n; i++) {
 		if (endpoint_parse(view_of(list->text[i]), &to[(*n)++]) == ERR_OK)
 			continue;
-		snprintf(why, 256, "%s: %.100s is not tcp:, tls: or sctp:ADDRESS:PORT", key, list->text[i]);
+		snprintf(why, 256, "%s: %.100s is not tcp:, tls: or sctp:ADDRESS:PORT", key,
+			 list->text[i]);
 		return ERR_CONFIG;
 	}
 	return ERR_OK;
@@ -18,7 +19,8 @@ static enum err parse_endpoints(const char *key, const struct conf_list *list, s
 static enum err open_tls(struct role_env *e, char why[256])
 {
 	const struct conf *c = &e->conf;
-	struct tls_files f = { c->tls_chain, c->tls_key, c->tls_ca, c->tls_crl[0] ? c->tls_crl : NULL };
+	struct tls_files f = {c->tls_chain, c->tls_key, c->tls_ca,
+			      c->tls_crl[0] ? c->tls_crl : NULL};
 	enum err err = ERR_OK;
 
 	if (c->tls_chain[0])
@@ -30,7 +32,7 @@ static enum err open_keeper(struct role_env *e, char why[256])
 {
 	enum err err;
 
-	e->keeper_conf = (struct keeper_conf){ .data_dir = e->conf.data_dir };
+	e->keeper_conf = (struct keeper_conf){.data_dir = e->conf.data_dir};
 	err = keeper_start(&e->keeper, &e->keeper_conf, why);
 	if (!err && e->demo)
 		err = keeper_demo(e->keeper, why);
@@ -78,11 +80,11 @@ static enum err open_edge(struct role_env *e, char why[256])
 	if (err)
 		return err;
 	fill_edge(e);
-	err = parse_endpoints("edge.listen", &e->conf.edge_listen, e->edge_conf.listen, &e->edge_conf.listen_n,
-			      why);
+	err = parse_endpoints("edge.listen", &e->conf.edge_listen, e->edge_conf.listen,
+			      &e->edge_conf.listen_n, why);
 	if (!err)
-		err = parse_endpoints("edge.home", &e->conf.edge_home, e->edge_conf.home, &e->edge_conf.home_n,
-				      why);
+		err = parse_endpoints("edge.home", &e->conf.edge_home, e->edge_conf.home,
+				      &e->edge_conf.home_n, why);
 	if (!err)
 		err = edge_start(&e->edge, &e->edge_conf, why);
 	return err;
@@ -117,7 +119,7 @@ static void watch_stop_flag(void *ctx)
 
 static enum err open_home(struct role_env *e, char why[256])
 {
-	static const struct loop_limits limits = { 256, 65536, 16 << 20, 5000 };
+	static const struct loop_limits limits = {256, 65536, 16 << 20, 5000};
 	struct conf *c = &e->conf;
 	struct home_conf *h = &e->home_conf;
 	enum err err = open_tls(e, why);
@@ -125,10 +127,17 @@ static enum err open_home(struct role_env *e, char why[256])
 	if (err)
 		return err;
 	*h = (struct home_conf){
-		.data_dir = c->data_dir, .master_key = c->master_key, .host = view_of(c->home_host),
-		.realm = view_of(c->realm), .own_plmn = c->plmn, .listen = e->listen, .tls = e->tls,
-		.node_id = (uint8_t)c->home_node, .unknown_equipment_ok = c->unknown_equipment == 1,
-		.watchdog_ms = c->edge_watchdog_ms, .vector_max = c->home_vectors,
+	    .data_dir = c->data_dir,
+	    .master_key = c->master_key,
+	    .host = view_of(c->home_host),
+	    .realm = view_of(c->realm),
+	    .own_plmn = c->plmn,
+	    .listen = e->listen,
+	    .tls = e->tls,
+	    .node_id = (uint8_t)c->home_node,
+	    .unknown_equipment_ok = c->unknown_equipment == 1,
+	    .watchdog_ms = c->edge_watchdog_ms,
+	    .vector_max = c->home_vectors,
 	};
 	err = parse_endpoints("home.listen", &c->home_listen, e->listen, &h->listen_n, why);
 	if (err)
@@ -174,13 +183,27 @@ static void stop_watch(struct role_env *e)
 }
 
 const struct role roles[] = {
-	{ "watch", 0, open_watch, run_watch, stop_watch, NULL, true, true, { "events" } },
-	{ "keeper", 1, open_keeper, run_keeper, stop_keeper, NULL, true, true,
-	  { "", "records.db", "records.db-wal", "records.db-shm", "journal.head", "keeper.key",
-	    "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup" } },
-	{ "home", 2, open_home, run_home, stop_home, NULL, true, true,
-	  { "registrations", "vault-auc", "sqn", "spool" } },
-	{ "edge", 3, open_edge, run_edge, stop_edge, reload_edge, true, false, { NULL } },
+    {"watch", 0, open_watch, run_watch, stop_watch, NULL, true, true, {"events"}},
+    {"keeper",
+     1,
+     open_keeper,
+     run_keeper,
+     stop_keeper,
+     NULL,
+     true,
+     true,
+     {"", "records.db", "records.db-wal", "records.db-shm", "journal.head", "keeper.key",
+      "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup"}},
+    {"home",
+     2,
+     open_home,
+     run_home,
+     stop_home,
+     NULL,
+     true,
+     true,
+     {"registrations", "vault-auc", "sqn", "spool"}},
+    {"edge", 3, open_edge, run_edge, stop_edge, reload_edge, true, false, {NULL}},
 };
 const size_t role_n = sizeof roles / sizeof *roles;
 

@@ -16,11 +16,11 @@
 struct role_env {
 	const struct role *role;
 	struct conf conf;
-	bool demo;                   /* keeper: load the demo network */
-	struct role_page *page;      /* its own */
-	struct watch_conf watch;     /* of the watch role: everybody's pages and event sockets */
+	bool demo;		 /* keeper: load the demo network */
+	struct role_page *page;	 /* its own */
+	struct watch_conf watch; /* of the watch role: everybody's pages and event sockets */
 	struct tls *tls;
-	struct loop *loop;           /* of home */
+	struct loop *loop; /* of home */
 	struct edge_conf edge_conf;
 	struct home_conf home_conf;
 	struct keeper_conf keeper_conf;
@@ -34,13 +34,13 @@ struct role_env {
 
 struct role {
 	const char *name;
-	uint8_t order;          /* started in this order, stopped in the reverse */
+	uint8_t order; /* started in this order, stopped in the reverse */
 	enum err (*open)(struct role_env *e, char why[256]);
 	void (*run)(struct role_env *e);
-	void (*stop)(struct role_env *e); /* any thread */
+	void (*stop)(struct role_env *e);			  /* any thread */
 	void (*reload)(struct role_env *e, const struct conf *c); /* any thread; may be NULL */
-	bool network, writes;   /* its sandbox: sockets; files below data_dir */
-	const char *own[12];    /* what is its own in data_dir; "" is the directory itself */
+	bool network, writes; /* its sandbox: sockets; files below data_dir */
+	const char *own[12];  /* what is its own in data_dir; "" is the directory itself */
 };
 
 extern const struct role roles[];

@@ -13,7 +13,8 @@ struct run {
 	bool demo;
 };
 
-/* Where the demo's files lie: beside an installed merlon, or in the checkout that it is run from. */
+/* Where the demo's files lie: beside an installed merlon, or in the checkout that it is run from.
+ */
 static const char *share_file(const char *name, char path[512])
 {
 	const char *dir = access("share/demo", R_OK) == 0 ? "share" : MERLON_SHARE;
@@ -25,13 +26,16 @@ static const char *share_file(const char *name, char path[512])
 /* The demo's subscriptions are loaded once: what someone has changed since stays. */
 static bool has_subscriptions(struct reach *r)
 {
-	struct keep req = { .op = KEEP_STATE }, rep;
+	struct keep req = {.op = KEEP_STATE}, rep;
 	json_int_t n = 1;
 	json_t *state;
 
-	if (reach_open(r, "run", true) == EXIT_DONE && reach_call(r, "run", &req, &rep) == EXIT_DONE) {
-		state = json_loadb((const char *)rep.text[KEEP_BODY].p, rep.text[KEEP_BODY].n, 0, NULL);
-		n = json_integer_value(json_object_get(json_object_get(state, "records"), "subscription"));
+	if (reach_open(r, "run", true) == EXIT_DONE &&
+	    reach_call(r, "run", &req, &rep) == EXIT_DONE) {
+		state =
+		    json_loadb((const char *)rep.text[KEEP_BODY].p, rep.text[KEEP_BODY].n, 0, NULL);
+		n = json_integer_value(
+		    json_object_get(json_object_get(state, "records"), "subscription"));
 		json_decref(state);
 	}
 	reach_close(r);
@@ -40,9 +44,9 @@ static bool has_subscriptions(struct reach *r)
 
 static void load_demo(const struct run *run)
 {
-	struct reach r = { .file = run->file, .data_dir = run->data_dir };
+	struct reach r = {.file = run->file, .data_dir = run->data_dir};
 	char subs[512], gear[512];
-	char *path[2] = { subs, gear };
+	char *path[2] = {subs, gear};
 
 	share_file("subscriptions.csv", subs);
 	share_file("equipment.csv", gear);
@@ -75,8 +79,8 @@ static void print_hints(const struct run *run, const struct conf *c)
 	       "  curl http://%s/metrics\n"
 	       "Events: %s\n"
 	       "Ctrl-C stops.\n",
-	       with, with, run->file ? " --config " : "", run->file ? run->file : "", with, c->watch_listen,
-	       c->watch_events);
+	       with, with, run->file ? " --config " : "", run->file ? run->file : "", with,
+	       c->watch_listen, c->watch_events);
 }
 
 static void up(const struct conf *c, void *ctx)
@@ -88,7 +92,8 @@ static void up(const struct conf *c, void *ctx)
 	printf("merlon %s is up: network %s\n", MERLON_VERSION, c->realm);
 	print_list("partners:", &c->edge_listen);
 	print_list("home:", &c->home_listen);
-	printf("  %-10s http://%s/metrics /healthz /readyz /live.json\n", "watch:", c->watch_listen);
+	printf("  %-10s http://%s/metrics /healthz /readyz /live.json\n",
+	       "watch:", c->watch_listen);
 	print_hints(run, c);
 	fflush(stdout);
 }
@@ -96,16 +101,21 @@ static void up(const struct conf *c, void *ctx)
 int cmd_run(int argc, char **argv)
 {
 	static const struct command me = {
-		"run", "run [--config FILE] [--data DIR] [--demo]",
-		"Start the roles of a configuration, each a process with its own user and sandbox, and keep them\n"
-		"running. SIGHUP reloads, SIGTERM or Ctrl-C stops. Without a configuration: defaults.", cmd_run };
-	struct run run = { 0 };
+	    "run", "run [--config FILE] [--data DIR] [--demo]",
+	    "Start the roles of a configuration, each a process with its own user and sandbox, and "
+	    "keep them\n"
+	    "running. SIGHUP reloads, SIGTERM or Ctrl-C stops. Without a configuration: defaults.",
+	    cmd_run};
+	struct run run = {0};
 	const struct arg row[] = {
-		{ "--config", ARG_TEXT, &run.file, "FILE", "the configuration (/etc/merlon/merlon.yaml)", 0, 0 },
-		{ "--data", ARG_TEXT, &run.data_dir, "DIR", "the data directory, if another than configured", 0, 0 },
-		{ "--demo", ARG_FLAG, &run.demo, "", "load the demo network: partners, tenants, 30 SIMs", 0, 0 },
+	    {"--config", ARG_TEXT, &run.file, "FILE", "the configuration (/etc/merlon/merlon.yaml)",
+	     0, 0},
+	    {"--data", ARG_TEXT, &run.data_dir, "DIR",
+	     "the data directory, if another than configured", 0, 0},
+	    {"--demo", ARG_FLAG, &run.demo, "", "load the demo network: partners, tenants, 30 SIMs",
+	     0, 0},
 	};
-	struct supervise s = { .up = up, .ctx = &run };
+	struct supervise s = {.up = up, .ctx = &run};
 	int code, n = args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code);
 
 	if (n < 0)

@@ -1,15 +1,16 @@
-/* The load generator: visited networks with devices that behave, against a real edge (merlon simulate). */
+/* The load generator: visited networks with devices that behave, against a real edge (merlon
+ * simulate). */
 #pragma once
 #include "cli/sim_device.h"
 #include "cli/sim_hist.h"
 #include "loop/loop.h"
 #include "node/dia_node.h"
 
-#define SIM_NODE_MAX  64
+#define SIM_NODE_MAX 64
 #define SIM_GROUP_MAX 8
-#define SIM_TICK_MS   1
-#define SIM_SLOT_MS   10
-#define SIM_SLOT_N    (1 << 19) /* 87 minutes: longer than any timer here */
+#define SIM_TICK_MS 1
+#define SIM_SLOT_MS 10
+#define SIM_SLOT_N (1 << 19) /* 87 minutes: longer than any timer here */
 #define SIM_SECOND_MAX 7200
 
 enum sim_step { STEP_AIR = 1, STEP_ULR = 2, STEP_ECR = 4, STEP_PUR = 8 };
@@ -17,10 +18,10 @@ enum sim_step { STEP_AIR = 1, STEP_ULR = 2, STEP_ECR = 4, STEP_PUR = 8 };
 /* Devices with consecutive IMSIs that are reported together. */
 struct sim_group {
 	char name[32];
-	uint64_t first_imsi;   /* as a number, 15 digits */
-	uint32_t at, n;        /* its devices: index from, how many */
+	uint64_t first_imsi; /* as a number, 15 digits */
+	uint32_t at, n;	     /* its devices: index from, how many */
 	uint64_t done, barred, first_ok, attempts, refused, silent;
-	struct hist attach;    /* first AIR of the successful try to the last answer */
+	struct hist attach; /* first AIR of the successful try to the last answer */
 };
 
 struct sim_second {
@@ -35,9 +36,9 @@ struct sim_node {
 	char host[160], realm[128];
 	uint8_t plmn[3];
 	bool doic, open;
-	uint32_t reduction;      /* percent, from the last overload report */
-	uint64_t reduced_until;  /* ms */
-	uint64_t reduced;        /* tries that the node itself turned away */
+	uint32_t reduction;	/* percent, from the last overload report */
+	uint64_t reduced_until; /* ms */
+	uint64_t reduced;	/* tries that the node itself turned away */
 };
 
 struct sim_conf {
@@ -54,10 +55,12 @@ struct sim {
 	struct arena mem;
 	struct device *device;
 	uint32_t device_n, cursor, active;
-	uint32_t *wheel;         /* heads of lists of devices */
-	uint64_t slot_done;      /* slots handed over, since the start */
+	uint32_t *wheel;	    /* heads of lists of devices */
+	uint64_t slot_done;	    /* slots handed over, since the start */
 	uint64_t start_ms, started; /* of the loop's clock; started: nodes are up */
-	double owed;             /* transactions due by the rate and not begun */
+	bool stopping;		    /* DPR is out */
+	uint64_t stop_ms;
+	double owed; /* transactions due by the rate and not begun */
 	struct sim_group group[SIM_GROUP_MAX];
 	size_t group_n;
 	struct sim_node node[SIM_NODE_MAX];
@@ -70,7 +73,8 @@ struct sim {
 };
 
 /* sim_node.c */
-bool sim_node_open(struct sim *s, struct sim_node *n, const char *plmn, unsigned int index, bool doic);
+bool sim_node_open(struct sim *s, struct sim_node *n, const char *plmn, unsigned int index,
+		   bool doic);
 /* Send the request of a device's step. False: not possible now (counted as silence). */
 bool sim_send(struct sim *s, struct sim_node *n, uint32_t device, enum sim_step step);
 

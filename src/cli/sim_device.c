@@ -6,11 +6,10 @@ enum device_news device_news_of(uint32_t result, uint32_t experimental)
 		uint32_t result, experimental;
 		enum device_news news;
 	} row[] = {
-		{ 2001, 0, NEWS_OK },          { 2002, 0, NEWS_OK },
-		{ 0, 5001, NEWS_INVALID },     { 0, 5420, NEWS_NOT_HERE },
-		{ 0, 5421, NEWS_NOT_HERE },    { 0, 5004, NEWS_NOT_HERE },
-		{ 0, 4181, NEWS_TEMPORARY },   { 3002, 0, NEWS_NOT_HERE },
-		{ 3003, 0, NEWS_NOT_HERE },    { 5003, 0, NEWS_NOT_HERE },
+	    {2001, 0, NEWS_OK},	       {2002, 0, NEWS_OK},	 {0, 5001, NEWS_INVALID},
+	    {0, 5420, NEWS_NOT_HERE},  {0, 5421, NEWS_NOT_HERE}, {0, 5004, NEWS_NOT_HERE},
+	    {0, 4181, NEWS_TEMPORARY}, {3002, 0, NEWS_NOT_HERE}, {3003, 0, NEWS_NOT_HERE},
+	    {5003, 0, NEWS_NOT_HERE},
 	};
 
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {

@@ -34,8 +34,8 @@ static void conn_up(void *ctx, struct conn *c)
 {
 	struct sim_node *n = ctx;
 	struct conn_info i = conn_info(c);
-	struct dia_link l = { conn_id(c), true, i.link == LINK_TLS, i.address, i.local, i.cert_names,
-			      i.cert_name_n };
+	struct dia_link l = {conn_id(c), true,	       i.link == LINK_TLS, i.address,
+			     i.local,	 i.cert_names, i.cert_name_n};
 
 	dia_node_up(n->node, &l, n->edge, loop_now(n->sim->loop));
 }
@@ -52,6 +52,8 @@ static void conn_down(void *ctx, struct conn *c, const char *why)
 {
 	struct sim_node *n = ctx;
 
+	if (n->sim->stopping)
+		return;
 	if (!dia_node_peer_of_conn(n->node, conn_id(c))) {
 		fprintf(stderr, "%s: no connection: %s\n", n->host, why);
 		dia_node_dial_failed(n->node, n->edge, why, loop_now(n->sim->loop));
@@ -60,7 +62,7 @@ static void conn_down(void *ctx, struct conn *c, const char *why)
 	dia_node_down(n->node, conn_id(c), why, loop_now(n->sim->loop));
 }
 
-static const struct conn_ops diameter = { dia_frame, conn_up, conn_message, conn_down };
+static const struct conn_ops diameter = {dia_frame, conn_up, conn_message, conn_down};
 
 static void on_dial(void *ctx, struct dia_peer *peer)
 {
@@ -76,7 +78,7 @@ static struct dia_admit on_admit(void *ctx, const struct dia_link *link, const s
 	(void)ctx;
 	(void)link;
 	(void)ce;
-	return (struct dia_admit){ 2001, DIA_HOME, 0 }; /* it is we who dialled */
+	return (struct dia_admit){2001, DIA_HOME, 0}; /* it is we who dialled */
 }
 
 static void on_up(void *ctx, struct dia_peer *peer)
@@ -93,17 +95,19 @@ static void on_down(void *ctx, struct dia_peer *peer, const char *why)
 
 	(void)peer;
 	n->open = false;
+	if (n->sim->stopping)
+		return;
 	fprintf(stderr, "%s: connection lost: %s\n", n->host, why);
 }
 
 /* CLR, IDR, DSR, RSR: said yes to, and counted. */
-static void on_request(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
-		       struct view raw, enum err err)
+static void on_request(void *ctx, struct dia_peer *from, const struct msg *m,
+		       const struct dia_header *h, struct view raw, enum err err)
 {
 	struct sim_node *n = ctx;
 	struct sim *s = n->sim;
 	struct dia_header a = *h;
-	struct wr w = { .p = s->out, .cap = sizeof s->out };
+	struct wr w = {.p = s->out, .cap = sizeof s->out};
 	size_t start;
 
 	(void)raw;
@@ -134,12 +138,13 @@ static void heed_overload(struct sim_node *n, const struct msg *m)
 	n->reduced_until = loop_now(n->sim->loop) + (uint64_t)o.validity_s * 1000;
 }
 
-static void on_answer(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
-		      struct view raw, enum err err, struct dia_pending *p)
+static void on_answer(void *ctx, struct dia_peer *from, const struct msg *m,
+		      const struct dia_header *h, struct view raw, enum err err,
+		      struct dia_pending *p)
 {
 	struct sim_node *n = ctx;
 	struct asked a;
-	struct dia_outcome o = { 0 };
+	struct dia_outcome o = {0};
 
 	(void)from;
 	(void)h;
@@ -163,11 +168,19 @@ static void on_lost(void *ctx, struct dia_pending *p, const char *why)
 }
 
 static const struct dia_actions actions = {
-	.send = on_send, .close = on_close, .dial = on_dial, .admit = on_admit, .peer_up = on_up,
-	.peer_down = on_down, .request = on_request, .answer = on_answer, .lost = on_lost,
+    .send = on_send,
+    .close = on_close,
+    .dial = on_dial,
+    .admit = on_admit,
+    .peer_up = on_up,
+    .peer_down = on_down,
+    .request = on_request,
+    .answer = on_answer,
+    .lost = on_lost,
 };
 
-bool sim_node_open(struct sim *s, struct sim_node *n, const char *plmn, unsigned int index, bool doic)
+bool sim_node_open(struct sim *s, struct sim_node *n, const char *plmn, unsigned int index,
+		   bool doic)
 {
 	const char *mnc = plmn + 3;
 
@@ -178,15 +191,22 @@ bool sim_node_open(struct sim *s, struct sim_node *n, const char *plmn, unsigned
 		 strlen(mnc) == 2 ? "0" : "", mnc, plmn);
 	snprintf(n->host, sizeof n->host, "mme%u.%s", index, n->realm);
 	n->conf = (struct dia_node_conf){
-		.host = view_of(n->host), .realm = view_of(n->realm), .product = VIEW("Merlon simulate"),
-		.vendor_id = VENDOR_3GPP, .apps = { DIA_APP_S6A, DIA_APP_S13 }, .app_n = 2,
-		.state_id = (uint32_t)(loop_wall(s->loop) / 1000), .watchdog_ms = 30000, .peer_max = 2,
-		.pending_max = 262144, .pending_ms = 15000,
+	    .host = view_of(n->host),
+	    .realm = view_of(n->realm),
+	    .product = VIEW("Merlon simulate"),
+	    .vendor_id = VENDOR_3GPP,
+	    .apps = {DIA_APP_S6A, DIA_APP_S13},
+	    .app_n = 2,
+	    .state_id = (uint32_t)(loop_wall(s->loop) / 1000),
+	    .watchdog_ms = 30000,
+	    .peer_max = 2,
+	    .pending_max = 262144,
+	    .pending_ms = 15000,
 	};
 	n->node = dia_node_new(&n->conf, &actions, n);
 	if (!n->node)
 		return false;
-	n->edge = dia_node_peer(n->node, DIA_HOME, (struct view){ 0 }, n);
+	n->edge = dia_node_peer(n->node, DIA_HOME, (struct view){0}, n);
 	return n->edge != NULL;
 }
 
@@ -214,15 +234,17 @@ static const struct sim_group *group_of(const struct sim *s, uint32_t device)
 	return &s->group[s->device[device].group];
 }
 
-static void put_body(struct sim *s, struct sim_node *n, struct wr *w, uint32_t device, enum sim_step step)
+static void put_body(struct sim *s, struct sim_node *n, struct wr *w, uint32_t device,
+		     enum sim_step step)
 {
 	const struct sim_group *g = group_of(s, device);
-	struct view plmn = { n->plmn, 3 };
+	struct view plmn = {n->plmn, 3};
 	char imsi[24], imei[24];
 	size_t at;
 
-	snprintf(imsi, sizeof imsi, "%015llu", (unsigned long long)(g->first_imsi + device - g->at));
-	snprintf(imei, sizeof imei, "00101700%06u", device % 1000000);
+	snprintf(imsi, sizeof imsi, "%015llu",
+		 (unsigned long long)(g->first_imsi + device - g->at));
+	snprintf(imei, sizeof imei, "00101700%s", imsi + 9);
 	dia_put(w, AVP_USER_NAME, view_of(imsi));
 	if (step == STEP_ECR || step == STEP_ULR) {
 		at = dia_open(w, AVP_TERMINAL_INFORMATION);
@@ -246,12 +268,14 @@ static void put_body(struct sim *s, struct sim_node *n, struct wr *w, uint32_t d
 
 bool sim_send(struct sim *s, struct sim_node *n, uint32_t device, enum sim_step step)
 {
-	static const uint32_t code[] = { [STEP_AIR] = 318, [STEP_ULR] = 316, [STEP_ECR] = 324, [STEP_PUR] = 321 };
+	static const uint32_t code[] = {
+	    [STEP_AIR] = 318, [STEP_ULR] = 316, [STEP_ECR] = 324, [STEP_PUR] = 321};
 	uint32_t app = step == STEP_ECR ? DIA_APP_S13 : DIA_APP_S6A;
-	struct dia_header h = { DIA_FLAG_REQUEST | DIA_FLAG_PROXIABLE, code[step], app, 0, sim_random(s) };
-	struct dia_pending p = { .app = app, .code = code[step], .end_to_end = h.end_to_end };
-	struct asked a = { device, (uint8_t)step, sim_us() };
-	struct wr w = { .p = s->out, .cap = sizeof s->out };
+	struct dia_header h = {DIA_FLAG_REQUEST | DIA_FLAG_PROXIABLE, code[step], app, 0,
+			       sim_random(s)};
+	struct dia_pending p = {.app = app, .code = code[step], .end_to_end = h.end_to_end};
+	struct asked a = {device, (uint8_t)step, sim_us()};
+	struct wr w = {.p = s->out, .cap = sizeof s->out};
 	size_t start;
 
 	if (!n->open)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char *const step_names[] = { "AIR", "ULR", "ECR", "PUR" };
+static const char *const step_names[] = {"AIR", "ULR", "ECR", "PUR"};
 
 void sim_progress(struct sim *s)
 {
@@ -13,31 +13,37 @@ void sim_progress(struct sim *s)
 	if (s->conf.quiet || at == 0 || at > SIM_SECOND_MAX)
 		return;
 	x = &s->second[at - 1];
-	fprintf(stderr, "%s%5llu s  offered %7u  done %7u  refused %7u  silent %6u  in flight %6llu%s",
-		isatty(STDERR_FILENO) ? "\r" : "", (unsigned long long)at, x->offered, x->ok, x->refused,
-		x->silent, (unsigned long long)s->in_flight, isatty(STDERR_FILENO) ? " " : "\n");
+	fprintf(stderr,
+		"%s%5llu s  offered %7u  done %7u  refused %7u  silent %6u  in flight %6llu%s",
+		isatty(STDERR_FILENO) ? "\r" : "", (unsigned long long)at, x->offered, x->ok,
+		x->refused, x->silent, (unsigned long long)s->in_flight,
+		isatty(STDERR_FILENO) ? " " : "\n");
 }
 
 static void print_json(struct sim *s, double seconds)
 {
-	printf("{\"seconds\":%.1f,\"answers\":%llu,\"answers_per_s\":%.1f,\"clr\":%llu,\"idr\":%llu,"
-	       "\"dsr\":%llu,\"peak_in_flight\":%llu,\"commands\":{",
-	       seconds, (unsigned long long)s->answers, (double)s->answers / seconds,
-	       (unsigned long long)s->clr, (unsigned long long)s->idr, (unsigned long long)s->dsr,
-	       (unsigned long long)s->peak);
+	printf(
+	    "{\"seconds\":%.1f,\"answers\":%llu,\"answers_per_s\":%.1f,\"clr\":%llu,\"idr\":%llu,"
+	    "\"dsr\":%llu,\"peak_in_flight\":%llu,\"commands\":{",
+	    seconds, (unsigned long long)s->answers, (double)s->answers / seconds,
+	    (unsigned long long)s->clr, (unsigned long long)s->idr, (unsigned long long)s->dsr,
+	    (unsigned long long)s->peak);
 	for (size_t i = 0; i < 4; i++) {
 		const struct hist *h = &s->step_time[i];
 
-		printf("%s\"%s\":{\"n\":%llu,\"p50_us\":%llu,\"p99_us\":%llu,\"max_us\":%llu}", i ? "," : "",
-		       step_names[i], (unsigned long long)h->n, (unsigned long long)hist_at(h, 0.5),
-		       (unsigned long long)hist_at(h, 0.99), (unsigned long long)h->max_us);
+		printf("%s\"%s\":{\"n\":%llu,\"p50_us\":%llu,\"p99_us\":%llu,\"max_us\":%llu}",
+		       i ? "," : "", step_names[i], (unsigned long long)h->n,
+		       (unsigned long long)hist_at(h, 0.5), (unsigned long long)hist_at(h, 0.99),
+		       (unsigned long long)h->max_us);
 	}
 	printf("},\"groups\":[");
 	for (size_t i = 0; i < s->group_n; i++) {
 		const struct sim_group *g = &s->group[i];
 
-		printf("%s{\"group\":\"%s\",\"devices\":%u,\"attempts\":%llu,\"done\":%llu,\"first_try\":%llu,"
-		       "\"refused\":%llu,\"barred\":%llu,\"silent\":%llu,\"p50_us\":%llu,\"p99_us\":%llu}",
+		printf("%s{\"group\":\"%s\",\"devices\":%u,\"attempts\":%llu,\"done\":%llu,\"first_"
+		       "try\":%llu,"
+		       "\"refused\":%llu,\"barred\":%llu,\"silent\":%llu,\"p50_us\":%llu,\"p99_"
+		       "us\":%llu}",
 		       i ? "," : "", g->name, g->n, (unsigned long long)g->attempts,
 		       (unsigned long long)g->done, (unsigned long long)g->first_ok,
 		       (unsigned long long)g->refused, (unsigned long long)g->barred,
@@ -49,7 +55,8 @@ static void print_json(struct sim *s, double seconds)
 
 static void print_text(struct sim *s, double seconds)
 {
-	printf("\n%.1f s, %llu answers, %.0f a second; most in flight %llu; from the HSS: CLR %llu IDR %llu "
+	printf("\n%.1f s, %llu answers, %.0f a second; most in flight %llu; from the HSS: CLR %llu "
+	       "IDR %llu "
 	       "DSR %llu\n",
 	       seconds, (unsigned long long)s->answers, (double)s->answers / seconds,
 	       (unsigned long long)s->peak, (unsigned long long)s->clr, (unsigned long long)s->idr,
@@ -59,9 +66,9 @@ static void print_text(struct sim *s, double seconds)
 		const struct hist *h = &s->step_time[i];
 
 		if (h->n > 0)
-			printf("%-12s %10llu %10.3f %10.3f %10.3f\n", step_names[i], (unsigned long long)h->n,
-			       (double)hist_at(h, 0.5) / 1000, (double)hist_at(h, 0.99) / 1000,
-			       (double)h->max_us / 1000);
+			printf("%-12s %10llu %10.3f %10.3f %10.3f\n", step_names[i],
+			       (unsigned long long)h->n, (double)hist_at(h, 0.5) / 1000,
+			       (double)hist_at(h, 0.99) / 1000, (double)h->max_us / 1000);
 	}
 	printf("%-12s %9s %9s %9s %9s %9s %9s %9s %9s\n", "group", "devices", "attempts", "done",
 	       "first try", "refused", "barred", "silent", "p99 ms");
@@ -78,7 +85,7 @@ static void print_text(struct sim *s, double seconds)
 
 void sim_report(struct sim *s)
 {
-	double seconds = s->started ? (double)(loop_now(s->loop) - s->start_ms) / 1000 : 0;
+	double seconds = s->started ? (double)(s->stop_ms - s->start_ms) / 1000 : 0;
 
 	if (seconds <= 0)
 		seconds = 0.001;

@@ -53,7 +53,8 @@ void sim_wake(struct sim *s, uint32_t device, uint32_t in_ms)
 
 static enum sim_step next_step(const struct sim *s, enum sim_step after)
 {
-	for (unsigned int step = after ? (unsigned int)after << 1 : 1; step <= STEP_PUR; step <<= 1) {
+	for (unsigned int step = after ? (unsigned int)after << 1 : 1; step <= STEP_PUR;
+	     step <<= 1) {
 		if (s->conf.steps & step)
 			return step;
 	}
@@ -161,13 +162,15 @@ static void begin_by_rate(struct sim *s)
 	for (uint32_t looked = 0; s->owed >= 1.0 && looked < s->device_n; looked++) {
 		uint32_t device = s->cursor++ % s->device_n;
 
-		if (s->device[device].state != DEVICE_IDLE && s->device[device].state != DEVICE_DONE)
+		if (s->device[device].state != DEVICE_IDLE &&
+		    s->device[device].state != DEVICE_DONE)
 			continue;
 		s->owed -= 1.0;
 		begin(s, device);
 	}
 	if (s->owed > (double)s->conf.rate)
-		s->owed = (double)s->conf.rate; /* all are busy: an open loop does not save up for ever */
+		s->owed =
+		    (double)s->conf.rate; /* all are busy: an open loop does not save up for ever */
 }
 
 static void wake_due(struct sim *s)
@@ -200,10 +203,29 @@ static void plan(struct sim *s)
 	}
 }
 
+/* A node that leaves says so (DPR): an unclean close costs the next run (facts on peers). */
+static void leave(struct sim *s)
+{
+	bool all = true;
+
+	if (!s->stopping)
+		s->stop_ms = loop_now(s->loop);
+	s->stopping = true;
+	for (size_t i = 0; i < s->node_n; i++)
+		all &= dia_node_stop(s->node[i].node, 0, loop_now(s->loop));
+	if (all || loop_now(s->loop) - s->stop_ms > 2000)
+		loop_stop(s->loop);
+}
+
 void sim_tick(void *ctx)
 {
 	struct sim *s = ctx;
 	size_t open = 0;
+
+	if (s->stopping) {
+		leave(s);
+		return;
+	}
 
 	for (size_t i = 0; i < s->node_n; i++) {
 		if (run_ms(s) % 100 < SIM_TICK_MS)
@@ -221,5 +243,5 @@ void sim_tick(void *ctx)
 	if (s->conf.loops)
 		begin_by_rate(s);
 	if (run_ms(s) >= s->conf.duration_s * 1000)
-		loop_stop(s->loop);
+		leave(s);
 }

@@ -2,21 +2,26 @@
 #include "cli/cli.h"
 #include "cli/sim.h"
 
-#include "base/log.h"
 #include "base/bcd.h"
+#include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct command me = {
-	"simulate", "simulate [OPTION]...",
-	"Play visited networks against an edge: devices authenticate (AIR), register (ULR) and are checked\n"
-	"(ECR), and behave after a refusal as TS 24.301 makes them: T3411 five times, then T3402; an MME that\n"
-	"heeds overload reports holds them back with T3346. Prints percentiles by command and group.\n\n"
-	"Scenarios: docomo (2021: forced re-registration in batches, released too fast) and kddi (2022: a\n"
-	"registration flood from all devices at once).",
-	cmd_simulate,
+    "simulate",
+    "simulate [OPTION]...",
+    "Play visited networks against an edge: devices authenticate (AIR), register (ULR) and are "
+    "checked\n"
+    "(ECR), and behave after a refusal as TS 24.301 makes them: T3411 five times, then T3402; an "
+    "MME that\n"
+    "heeds overload reports holds them back with T3346. Prints percentiles by command and "
+    "group.\n\n"
+    "Scenarios: docomo (2021: forced re-registration in batches, released too fast) and kddi "
+    "(2022: a\n"
+    "registration flood from all devices at once).",
+    cmd_simulate,
 };
 
 struct options {
@@ -32,8 +37,12 @@ static bool parse_mix(const char *mix, uint64_t *steps)
 		const char *name;
 		uint64_t steps;
 	} row[] = {
-		{ "attach", STEP_AIR | STEP_ULR | STEP_ECR }, { "air", STEP_AIR }, { "ulr", STEP_ULR },
-		{ "ecr", STEP_ECR }, { "air+ulr", STEP_AIR | STEP_ULR }, { "pur", STEP_PUR },
+	    {"attach", STEP_AIR | STEP_ULR | STEP_ECR},
+	    {"air", STEP_AIR},
+	    {"ulr", STEP_ULR},
+	    {"ecr", STEP_ECR},
+	    {"air+ulr", STEP_AIR | STEP_ULR},
+	    {"pur", STEP_PUR},
 	};
 
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -77,7 +86,8 @@ static bool add_nodes(struct sim *s, const struct options *o)
 		bool doic = i * 100 < o->doic * all;
 
 		if (strlen(plmn) < 5 || strlen(plmn) > 6 || s->node_n == SIM_NODE_MAX ||
-		    !sim_node_open(s, &s->node[s->node_n], plmn, (unsigned int)(i % o->nodes), doic))
+		    !sim_node_open(s, &s->node[s->node_n], plmn, (unsigned int)(i % o->nodes),
+				   doic))
 			return false;
 		s->node_n++;
 	}
@@ -88,7 +98,7 @@ static bool make_devices(struct sim *s)
 {
 	s->device = calloc(s->device_n, sizeof *s->device);
 	s->wheel = malloc(SIM_SLOT_N * sizeof *s->wheel);
-	s->mem = (struct arena){ malloc(1 << 20), 0, 1 << 20 };
+	s->mem = (struct arena){malloc(1 << 20), 0, 1 << 20};
 	if (!s->device || !s->wheel || !s->mem.base)
 		return false;
 	memset(s->wheel, 0xff, SIM_SLOT_N * sizeof *s->wheel);
@@ -132,7 +142,7 @@ static int wrong(const char *what)
 
 static int open_run(struct sim *s, struct options *o)
 {
-	static const struct loop_limits limits = { SIM_NODE_MAX, DIA_FRAME_MAX, 64 << 20, 10000 };
+	static const struct loop_limits limits = {SIM_NODE_MAX, DIA_FRAME_MAX, 64 << 20, 10000};
 
 	if (!apply_scenario(o))
 		return wrong("--scenario must be docomo or kddi");
@@ -141,9 +151,9 @@ static int open_run(struct sim *s, struct options *o)
 	if (!parse_mix(o->mix, &s->conf.steps))
 		return wrong("--mix must be attach, air, ulr, ecr, air+ulr or pur");
 	if (o->groups.n == 0)
-		o->groups = (struct arg_many){ { "meters=999700000000001:10" }, 1 };
+		o->groups = (struct arg_many){{"meters=999700000000001:10"}, 1};
 	if (o->networks.n == 0)
-		o->networks = (struct arg_many){ { "00101" }, 1 };
+		o->networks = (struct arg_many){{"00101"}, 1};
 	for (size_t i = 0; i < o->groups.n; i++) {
 		if (!add_group(s, o->groups.text[i]))
 			return wrong("--group must be NAME=15-DIGIT-IMSI:COUNT");
@@ -186,23 +196,30 @@ static int play(struct sim *s)
 
 int cmd_simulate(int argc, char **argv)
 {
-	struct options o = { .to = "tcp:127.0.0.1:3868", .mix = "attach", .duration = 10, .nodes = 1, .seed = 1 };
+	struct options o = {
+	    .to = "tcp:127.0.0.1:3868", .mix = "attach", .duration = 10, .nodes = 1, .seed = 1};
 	const struct arg row[] = {
-		{ "--to", ARG_TEXT, &o.to, "ENDPOINT", "the edge (tcp:127.0.0.1:3868)", 0, 0 },
-		{ "--network", ARG_MANY, &o.networks, "PLMN", "a visited network, 5 or 6 digits; may be given again", 0, 0 },
-		{ "--nodes", ARG_NUMBER, &o.nodes, "N", "MMEs of each network (1)", 1, 32 },
-		{ "--group", ARG_MANY, &o.groups, "NAME=IMSI:N", "N devices from IMSI on; may be given again", 0, 0 },
-		{ "--mix", ARG_TEXT, &o.mix, "MIX", "attach, air, ulr, ecr, air+ulr, pur (attach)", 0, 0 },
-		{ "--rate", ARG_NUMBER, &o.rate, "N", "begin N procedures a second, round after round", 1, 1000000 },
-		{ "--window", ARG_NUMBER, &o.window, "S", "without --rate: every device begins once within S seconds", 0, 3600 },
-		{ "--duration", ARG_NUMBER, &o.duration, "S", "stop after S seconds (10)", 1, 7200 },
-		{ "--scenario", ARG_TEXT, &o.scenario, "NAME", "docomo or kddi", 0, 0 },
-		{ "--batch", ARG_NUMBER, &o.batch, "N", "docomo: devices a batch (20000)", 1, 10000000 },
-		{ "--gap", ARG_NUMBER, &o.gap, "S", "docomo: seconds between batches (10)", 1, 3600 },
-		{ "--doic", ARG_NUMBER, &o.doic, "PERCENT", "share of nodes that heed overload reports (0)", 0, 100 },
-		{ "--seed", ARG_NUMBER, &o.seed, "N", "of the random numbers (1)", 0, UINT32_MAX },
-		{ "--json", ARG_FLAG, &o.json, "", "print the result as JSON", 0, 0 },
-		{ "--quiet", ARG_FLAG, &o.quiet, "", "no progress line", 0, 0 },
+	    {"--to", ARG_TEXT, &o.to, "ENDPOINT", "the edge (tcp:127.0.0.1:3868)", 0, 0},
+	    {"--network", ARG_MANY, &o.networks, "PLMN",
+	     "a visited network, 5 or 6 digits; may be given again", 0, 0},
+	    {"--nodes", ARG_NUMBER, &o.nodes, "N", "MMEs of each network (1)", 1, 32},
+	    {"--group", ARG_MANY, &o.groups, "NAME=IMSI:N",
+	     "N devices from IMSI on; may be given again", 0, 0},
+	    {"--mix", ARG_TEXT, &o.mix, "MIX", "attach, air, ulr, ecr, air+ulr, pur (attach)", 0,
+	     0},
+	    {"--rate", ARG_NUMBER, &o.rate, "N", "begin N procedures a second, round after round",
+	     1, 1000000},
+	    {"--window", ARG_NUMBER, &o.window, "S",
+	     "without --rate: every device begins once within S seconds", 0, 3600},
+	    {"--duration", ARG_NUMBER, &o.duration, "S", "stop after S seconds (10)", 1, 7200},
+	    {"--scenario", ARG_TEXT, &o.scenario, "NAME", "docomo or kddi", 0, 0},
+	    {"--batch", ARG_NUMBER, &o.batch, "N", "docomo: devices a batch (20000)", 1, 10000000},
+	    {"--gap", ARG_NUMBER, &o.gap, "S", "docomo: seconds between batches (10)", 1, 3600},
+	    {"--doic", ARG_NUMBER, &o.doic, "PERCENT",
+	     "share of nodes that heed overload reports (0)", 0, 100},
+	    {"--seed", ARG_NUMBER, &o.seed, "N", "of the random numbers (1)", 0, UINT32_MAX},
+	    {"--json", ARG_FLAG, &o.json, "", "print the result as JSON", 0, 0},
+	    {"--quiet", ARG_FLAG, &o.quiet, "", "no progress line", 0, 0},
 	};
 	struct sim *s;
 	int code;

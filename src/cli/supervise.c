@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define START_MS   120000 /* a big store takes its time */
-#define STOP_MS    6000
+#define START_MS 120000 /* a big store takes its time */
+#define STOP_MS 6000
 #define RESTART_MS 1000
 
 struct seat {
@@ -59,7 +59,8 @@ static void *listen_to_supervisor(void *ctx)
 			continue;
 		text = child_read(m.fds[0], 65536, &n);
 		close(m.fds[0]);
-		if (text && conf_parse((struct view){ (uint8_t *)text, n }, "reload", &c, why) == ERR_OK)
+		if (text &&
+		    conf_parse((struct view){(uint8_t *)text, n}, "reload", &c, why) == ERR_OK)
 			l->env->role->reload(l->env, &c);
 		free(text);
 	}
@@ -80,8 +81,8 @@ static bool map_pages(struct house *h, const struct seat *mine, struct role_env 
 	for (size_t i = 0; i < h->seat_n; i++) {
 		struct seat *s = &h->seat[i];
 
-		e->watch.role[i] = (struct watch_role){ s->role->name, map_page(s->page_fd, PROT_READ),
-							s->event_out };
+		e->watch.role[i] = (struct watch_role){
+		    s->role->name, map_page(s->page_fd, PROT_READ), s->event_out};
 		if (!e->watch.role[i].page)
 			return false;
 	}
@@ -89,8 +90,8 @@ static bool map_pages(struct house *h, const struct seat *mine, struct role_env 
 	return e->page != NULL;
 }
 
-/* A user of the role's own where the system has one; else the common one; else the number that a role
- * without a user gets. Empty: stay. */
+/* A user of the role's own where the system has one; else the common one; else the number that a
+ * role without a user gets. Empty: stay. */
 static const char *user_of(const struct house *h, const struct role *r, char name[64])
 {
 	snprintf(name, 64, "%.40s-%s", h->conf.user, r->name);
@@ -107,8 +108,10 @@ static const char *user_of(const struct house *h, const struct role *r, char nam
 static enum err enter_sandbox(struct house *h, struct role_env *e, char why[256])
 {
 	char name[64], degraded[128] = "";
-	struct sandbox box = { .user = user_of(h, e->role, name), .network = e->role->network,
-			       .threads = true, .write_dir = e->role->writes ? h->conf.data_dir : NULL };
+	struct sandbox box = {.user = user_of(h, e->role, name),
+			      .network = e->role->network,
+			      .threads = true,
+			      .write_dir = e->role->writes ? h->conf.data_dir : NULL};
 	enum err err = box.user ? prepare_owner(&h->conf, e->role->own, box.user, why) : ERR_OK;
 
 	if (!err)
@@ -123,7 +126,7 @@ static int body(void *ctx, int control)
 	struct house *h = ctx;
 	const struct seat *s = h->starting;
 	struct role_env *e = calloc(1, sizeof *e);
-	struct listener l = { e, control };
+	struct listener l = {e, control};
 	struct child_message m;
 	pthread_t thread;
 	char why[256] = "out of memory";
@@ -192,7 +195,8 @@ static enum err start_role(struct house *h, struct seat *s, char why[256])
 	h->starting = s;
 	err = child_start(&s->child, s->role->name, keep, n, body, h);
 	if (err) {
-		snprintf(why, 256, "%s: cannot start a process: %s", s->role->name, strerror(errno));
+		snprintf(why, 256, "%s: cannot start a process: %s", s->role->name,
+			 strerror(errno));
 		return err;
 	}
 	err = child_hear(s->child.control, &m, START_MS);
@@ -257,8 +261,8 @@ static enum err seat_roles(struct house *h, char why[256])
 	return ERR_OK;
 }
 
-/* All open first, then all serve: nothing is half-started. The keeper alone serves early, for the others
- * open what it publishes. */
+/* All open first, then all serve: nothing is half-started. The keeper alone serves early, for the
+ * others open what it publishes. */
 static enum err start_all(struct house *h, char why[256])
 {
 	enum err err = seat_roles(h, why);
@@ -308,7 +312,8 @@ static void reload(struct house *h)
 
 	read_conf(h, &c, &err, why);
 	if (err || !h->how->file) {
-		fprintf(stderr, "merlon: not reloaded: %s\n", err ? why : "there is no configuration file");
+		fprintf(stderr, "merlon: not reloaded: %s\n",
+			err ? why : "there is no configuration file");
 		return;
 	}
 	key = conf_needs_restart(conf_rows, conf_row_n, &h->conf, &c);
@@ -319,7 +324,7 @@ static void reload(struct house *h)
 		n = fread(text, 1, sizeof text, f);
 		fclose(f);
 	}
-	fd = child_memfd("merlon-reload", (struct view){ (uint8_t *)text, n });
+	fd = child_memfd("merlon-reload", (struct view){(uint8_t *)text, n});
 	for (size_t i = 0; i < h->seat_n && fd >= 0; i++)
 		child_say(h->seat[i].child.control, CHILD_RELOAD, "configuration", &fd, 1);
 	if (fd >= 0)
@@ -334,9 +339,9 @@ static void mind(struct house *h, int signals)
 	struct pollfd p[ROLE_MAX + 1];
 
 	for (;;) {
-		p[0] = (struct pollfd){ .fd = signals, .events = POLLIN };
+		p[0] = (struct pollfd){.fd = signals, .events = POLLIN};
 		for (size_t i = 0; i < h->seat_n; i++)
-			p[i + 1] = (struct pollfd){ .fd = h->seat[i].child.pidfd, .events = POLLIN };
+			p[i + 1] = (struct pollfd){.fd = h->seat[i].child.pidfd, .events = POLLIN};
 		if (poll(p, h->seat_n + 1, 5000) <= 0)
 			continue;
 		for (size_t i = 0; i < h->seat_n; i++) {

@@ -1,7 +1,7 @@
 /* merlon watch: a live view in the terminal. */
 #include "cli/cli.h"
-#include "cli/conf.h"
 #include "cli/fetch.h"
+#include "cli/reach.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ struct picture {
 	json_int_t wave[128];
 };
 
-static const char *const class_names[] = { "critical", "high", "normal", "low" };
+static const char *const class_names[] = {"critical", "high", "normal", "low"};
 
 static json_int_t number(const json_t *o, const char *key)
 {
@@ -35,12 +35,14 @@ static void read_networks(struct picture *p, const json_t *role)
 	const json_t *list = json_object_get(role, "networks"), *n;
 	size_t i;
 
-	json_array_foreach(list, i, n) {
+	json_array_foreach(list, i, n)
+	{
 		struct network *x = &p->network[p->n];
 
 		if (p->n == NETWORK_MAX)
 			return;
-		snprintf(x->name, sizeof x->name, "%s", json_string_value(json_object_get(n, "network")));
+		snprintf(x->name, sizeof x->name, "%s",
+			 json_string_value(json_object_get(n, "network")));
 		x->arrived = number(n, "arrived");
 		x->passed = number(n, "passed");
 		x->refused = number(n, "refused");
@@ -60,7 +62,8 @@ static void read_role(struct picture *p, const json_t *role)
 	p->in_flight = number(role, "in_flight");
 	p->overload = number(role, "overload_percent");
 	p->slot_ms = number(role, "wave_slot_ms");
-	json_array_foreach(wave, i, x) {
+	json_array_foreach(wave, i, x)
+	{
 		if (i < sizeof p->wave / sizeof *p->wave)
 			p->wave[i] = json_integer_value(x);
 	}
@@ -87,14 +90,14 @@ static json_int_t metric(const char *text, const char *name, const char *class)
 
 static bool look(const char *address, struct picture *p, char why[256])
 {
-	char *live = fetch(address, "/live.json", why), *text = live ? fetch(address, "/metrics", why) : NULL;
+	char *live = fetch(address, "/live.json", why),
+	     *text = live ? fetch(address, "/metrics", why) : NULL;
 	json_t *root = live ? json_loads(live, 0, NULL) : NULL;
 	const json_t *role;
 	size_t i;
 
 	memset(p, 0, sizeof *p);
-	json_array_foreach(json_object_get(root, "roles"), i, role)
-		read_role(p, role);
+	json_array_foreach(json_object_get(root, "roles"), i, role) read_role(p, role);
 	for (size_t c = 0; c < 4 && text; c++) {
 		p->passed[c] = metric(text, "merlon_edge_passed_total", class_names[c]);
 		p->refused[c] = metric(text, "merlon_edge_refused_class_total", class_names[c]);
@@ -107,7 +110,7 @@ static bool look(const char *address, struct picture *p, char why[256])
 
 static void draw_wave(const struct picture *p)
 {
-	static const char *const bar[] = { " ", ".", ":", "-", "=", "+", "*", "#" };
+	static const char *const bar[] = {" ", ".", ":", "-", "=", "+", "*", "#"};
 	json_int_t top = 1;
 
 	for (json_int_t i = 0; i < p->wave_n; i++)
@@ -122,15 +125,17 @@ static void draw_wave(const struct picture *p)
 
 static void draw(const struct picture *now, const struct picture *was)
 {
-	printf("target: %lld in flight of %lld allowed, overload report %lld %%\n\n%-10s %12s %12s %10s %10s\n",
-	       (long long)now->in_flight, (long long)now->limit, (long long)now->overload, "class", "admitted",
-	       "refused", "adm/s", "ref/s");
+	printf("target: %lld in flight of %lld allowed, overload report %lld %%\n\n%-10s %12s %12s "
+	       "%10s %10s\n",
+	       (long long)now->in_flight, (long long)now->limit, (long long)now->overload, "class",
+	       "admitted", "refused", "adm/s", "ref/s");
 	for (size_t c = 0; c < 4; c++)
-		printf("%-10s %12lld %12lld %10lld %10lld\n", class_names[c], (long long)now->passed[c],
-		       (long long)now->refused[c], (long long)(now->passed[c] - was->passed[c]),
+		printf("%-10s %12lld %12lld %10lld %10lld\n", class_names[c],
+		       (long long)now->passed[c], (long long)now->refused[c],
+		       (long long)(now->passed[c] - was->passed[c]),
 		       (long long)(now->refused[c] - was->refused[c]));
-	printf("\n%-10s %12s %12s %12s %12s %10s\n", "partner", "arrived", "admitted", "refused", "appointed",
-	       "arr/s");
+	printf("\n%-10s %12s %12s %12s %12s %10s\n", "partner", "arrived", "admitted", "refused",
+	       "appointed", "arr/s");
 	for (size_t i = 0; i < now->n; i++) {
 		const struct network *n = &now->network[i];
 
@@ -179,26 +184,23 @@ static int show_live(const char *address, bool once)
 
 int cmd_watch(int argc, char **argv)
 {
-	static const struct command me = {
-		"watch", "watch [--config FILE] [--once] [--json]",
-		"Live view: arrivals, admitted and refused by class and partner, appointments booked and the wave\n"
-		"of returns that they predict.", cmd_watch };
-	const char *file = NULL;
-	bool once = false, json = false;
+	static const struct command me = {"watch", "watch [--config FILE] [--once] [--json]",
+					  "Live view: arrivals, admitted and refused by class and "
+					  "partner, appointments booked and the wave\n"
+					  "of returns that they predict.",
+					  cmd_watch};
+	static struct reach r;
+	bool once = false;
 	const struct arg row[] = {
-		{ "--config", ARG_TEXT, &file, "FILE", "the configuration (/etc/merlon/merlon.yaml)", 0, 0 },
-		{ "--once", ARG_FLAG, &once, "", "print once and end", 0, 0 },
-		{ "--json", ARG_FLAG, &json, "", "print once, as JSON", 0, 0 },
+	    REACH_ARGS(r),
+	    {"--once", ARG_FLAG, &once, "", "print once and end", 0, 0},
 	};
-	static struct conf c;
-	char why[256];
 	int code;
 
 	if (args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code) < 0)
 		return code;
-	if (conf_read(conf_file(file), &c, why) != ERR_OK) {
-		fprintf(stderr, "merlon: %s\n", why);
-		return EXIT_CONFIG;
-	}
-	return json ? show_json(c.watch_listen) : show_live(c.watch_listen, once);
+	code = reach_open(&r, me.name, false);
+	if (code != EXIT_DONE)
+		return code;
+	return r.json ? show_json(r.conf.watch_listen) : show_live(r.conf.watch_listen, once);
 }

@@ -19,7 +19,7 @@ struct edge_conf {
 	struct tls *tls; /* NULL: TLS listeners are refused */
 	uint32_t workers, conn_max, in_flight, answer_ms, watchdog_ms;
 	uint32_t concurrency, capacity, sightings;
-	bool clear; /* accept partners without TLS where their record allows it */
+	bool clear;	   /* accept partners without TLS where their record allows it */
 	struct live *live; /* where live figures go; NULL = nowhere */
 };
 

@@ -20,8 +20,8 @@
 #define WORKER_MAX 8
 #define TARGET_MAX 16
 
-/* Who asked: kept with a request until its answer, in the bytes that the node keeps for us (so it may alias
- * them). Its size is bounded by DIA_USER. */
+/* Who asked: kept with a request until its answer, in the bytes that the node keeps for us (so it
+ * may alias them). Its size is bounded by DIA_USER. */
 struct __attribute__((may_alias)) origin {
 	uint32_t conn;				 /* of the asker, in its worker's loop */
 	uint32_t kept;				 /* place in the keep, for failover; KEEP_NONE */

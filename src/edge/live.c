@@ -11,8 +11,10 @@ void edge_live_add(struct edge_worker *w, uint64_t plmn, enum live_what what)
 	if (!w->edge->conf->live || plmn == 0)
 		return;
 	n = live_network(w->edge->conf->live, plmn);
-	cell = what == LIVE_ARRIVED ? &n->arrived : what == LIVE_PASSED ? &n->passed :
-	       what == LIVE_REFUSED ? &n->refused : &n->appointed;
+	cell = what == LIVE_ARRIVED   ? &n->arrived
+	       : what == LIVE_PASSED  ? &n->passed
+	       : what == LIVE_REFUSED ? &n->refused
+				      : &n->appointed;
 	__atomic_fetch_add(cell, 1, __ATOMIC_RELAXED);
 }
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define TURN_BYTES (64 * 1024 * 1024)
-#define ROOM       (256 * 1024)
+#define ROOM (256 * 1024)
 
 struct events {
 	char path[4096], old[4100];
@@ -111,7 +111,8 @@ enum err events_flush(struct events *e)
 		done += (size_t)k;
 	}
 	e->size += done;
-	if (done < e->n) { /* a full disk: what came first stays first, the rest is lost and said so */
+	if (done <
+	    e->n) { /* a full disk: what came first stays first, the rest is lost and said so */
 		e->n = 0;
 		return ERR_IO;
 	}

@@ -8,8 +8,8 @@ struct events;
 enum err MUST_USE events_open(struct events **e, const char *path, bool to_syslog, char why[256]);
 void events_close(struct events *e);
 
-/* Append what one datagram holds: a line. What is no single line of printable text is refused (counted by
- * the return of ERR_VALUE): it can only come from a role gone wrong. */
+/* Append what one datagram holds: a line. What is no single line of printable text is refused
+ * (counted by the return of ERR_VALUE): it can only come from a role gone wrong. */
 enum err MUST_USE events_add(struct events *e, struct view line);
 /* Write out what has gathered; turn the file over at its limit. Every 100 ms. */
 enum err MUST_USE events_flush(struct events *e);

@@ -17,7 +17,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct wr *w, const char *
 	if (n < 0 || (size_t)n >= sizeof b)
 		w->err = ERR_FULL;
 	else
-		wr_view(w, (struct view){ (const uint8_t *)b, (size_t)n });
+		wr_view(w, (struct view){(const uint8_t *)b, (size_t)n});
 }
 
 static uint64_t load(const uint64_t *cell)
@@ -104,8 +104,7 @@ static void put_role(const struct watch_role *r, struct wr *to)
 	    "{\"role\":\"%s\",\"ready\":%s,\"limit\":%llu,\"in_flight\":%llu,"
 	    "\"overload_percent\":%llu,\"wave_slot_ms\":%llu,\"wave\":[",
 	    r->name, load(&l->ready) ? "true" : "false", (unsigned long long)load(&l->limit),
-	    (unsigned long long)load(&l->in_flight),
-	    (unsigned long long)load(&l->overload_percent),
+	    (unsigned long long)load(&l->in_flight), (unsigned long long)load(&l->overload_percent),
 	    (unsigned long long)load(&l->wave_slot_ms));
 	for (uint64_t i = 0; i < n && i < LIVE_WAVE_MAX; i++)
 		put(to, "%s%llu", i ? "," : "", (unsigned long long)load(&l->wave[i]));

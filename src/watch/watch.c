@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define PAGE_MAX  (2 * 1024 * 1024)
-#define DATAGRAM  8192
+#define PAGE_MAX (2 * 1024 * 1024)
+#define DATAGRAM 8192
 #define BATCH_MAX 256 /* datagrams of one role a wake-up: none starves the others */
 
 struct watch {
@@ -62,7 +62,7 @@ static void take_events(void *ctx, int fd)
 
 		if (n < 0)
 			return;
-		err = events_add(me->events, (struct view){ line, (size_t)n });
+		err = events_add(me->events, (struct view){line, (size_t)n});
 		me->refused += err == ERR_VALUE;
 		me->unwritten += err == ERR_IO;
 	}
@@ -91,8 +91,8 @@ static void every_second(void *ctx)
 
 static enum err open_all(struct watch *w, char why[256])
 {
-	static const struct loop_limits limits = { 1, 4096, 4096, 1000 };
-	struct http_conf http = { &w->listen, PAGE_MAX, page, w };
+	static const struct loop_limits limits = {1, 4096, 4096, 1000};
+	struct http_conf http = {&w->listen, PAGE_MAX, page, w};
 	char text[128];
 	enum err err;
 

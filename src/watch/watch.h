@@ -1,5 +1,5 @@
-/* The watch role: gathers the events of all roles, serves their counters (Prometheus), health and the
- * live view on one port. It reads the roles' shared pages; it asks nobody. */
+/* The watch role: gathers the events of all roles, serves their counters (Prometheus), health and
+ * the live view on one port. It reads the roles' shared pages; it asks nobody. */
 #pragma once
 #include "base/bytes.h"
 #include "base/live.h"
@@ -9,18 +9,18 @@ struct watch;
 #define WATCH_ROLE_MAX 8
 
 struct watch_conf {
-	const char *listen;          /* "127.0.0.1:9464" */
-	const char *events;          /* file, JSON lines; turned over at 64 MiB to .1 */
-	bool to_syslog;              /* also to syslog (journald listens there) */
+	const char *listen; /* "127.0.0.1:9464" */
+	const char *events; /* file, JSON lines; turned over at 64 MiB to .1 */
+	bool to_syslog;	    /* also to syslog (journald listens there) */
 	struct watch_role {
 		const char *name;
 		const struct role_page *page; /* mapped read-only */
-		int events_fd;       /* our end of its datagram socket */
+		int events_fd;		      /* our end of its datagram socket */
 	} role[WATCH_ROLE_MAX];
 	size_t role_n;
 };
 
 enum err MUST_USE watch_start(struct watch **w, const struct watch_conf *conf, char why[256]);
-void watch_run(struct watch *w); /* until watch_stop */
+void watch_run(struct watch *w);  /* until watch_stop */
 void watch_stop(struct watch *w); /* any thread, or a signal handler */
 void watch_free(struct watch *w);

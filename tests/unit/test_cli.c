@@ -1,4 +1,5 @@
-/* Parts of the command line that need no system: subscription files, simulated devices, histograms. */
+/* Parts of the command line that need no system: subscription files, simulated devices, histograms.
+ */
 #include "cli/csv.h"
 #include "cli/sim_device.h"
 #include "cli/sim_hist.h"
@@ -10,22 +11,26 @@ static uint8_t room[512];
 /* R-2.b: no key reaches the records. */
 TEST(key_columns_are_cut_out_of_a_line)
 {
-	struct wr rest = { .p = room, .cap = sizeof room };
+	struct wr rest = {.p = room, .cap = sizeof room};
 	struct csv_keys keys;
 
 	check_eq(csv_header(&header, VIEW("imsi,iccid,alg,k,opc,op,topc,amf,tenant")), ERR_OK);
-	check_eq(csv_split(&header, VIEW("001010000000001,89,milenage,AA,BB,,,8000,\"a,b\""), &keys, &rest), ERR_OK);
+	check_eq(csv_split(&header, VIEW("001010000000001,89,milenage,AA,BB,,,8000,\"a,b\""), &keys,
+			   &rest),
+		 ERR_OK);
 	check(view_eq(wr_done(&rest), VIEW("001010000000001,89,milenage,,,,,,\"a,b\"")));
-	check(view_eq(keys.k, VIEW("AA")) && view_eq(keys.opc, VIEW("BB")) && view_eq(keys.amf, VIEW("8000")));
+	check(view_eq(keys.k, VIEW("AA")) && view_eq(keys.opc, VIEW("BB")) &&
+	      view_eq(keys.amf, VIEW("8000")));
 	check(keys.any);
 	rest.n = 0;
-	check_eq(csv_split(&header, VIEW("001010000000001,89,milenage,,,,,,x"), &keys, &rest), ERR_OK);
+	check_eq(csv_split(&header, VIEW("001010000000001,89,milenage,,,,,,x"), &keys, &rest),
+		 ERR_OK);
 	check(!keys.any);
 }
 
 TEST(a_line_that_hides_a_key_is_refused)
 {
-	struct wr rest = { .p = room, .cap = sizeof room };
+	struct wr rest = {.p = room, .cap = sizeof room};
 	struct csv_keys keys;
 
 	check_eq(csv_split(&header, VIEW("1,2,3,\"AA\",5,6,7,8,9"), &keys, &rest), ERR_VALUE);
@@ -46,7 +51,7 @@ TEST(hexadecimal_is_read_whole_or_not_at_all)
 /* .f: TS 24.301 §5.5.1.2.6: T3411 until the fifth try, then T3402. */
 TEST(a_device_tries_five_times_and_then_rests)
 {
-	struct device d = { 0 };
+	struct device d = {0};
 
 	for (int i = 1; i <= 4; i++) {
 		d.tries++;
@@ -80,7 +85,7 @@ TEST(percentiles_are_within_three_percent)
 	check(hist_at(&h, 0.5) >= 49000 && hist_at(&h, 0.5) <= 52000);
 	check(hist_at(&h, 0.99) >= 98000 && hist_at(&h, 0.99) <= 100000);
 	check_eq(hist_at(&h, 1.0), 100000);
-	check_eq(hist_at(&(struct hist){ 0 }, 0.5), 0);
+	check_eq(hist_at(&(struct hist){0}, 0.5), 0);
 }
 
 TESTS(T(key_columns_are_cut_out_of_a_line), T(a_line_that_hides_a_key_is_refused),

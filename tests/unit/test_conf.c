@@ -1,6 +1,6 @@
 /* The configuration: rows against YAML. */
-#include "cli/conf.h"
 #include "base/bcd.h"
+#include "cli/conf.h"
 #include "unit/test.h"
 
 static struct conf c;
@@ -23,7 +23,9 @@ TEST(an_empty_file_is_the_defaults)
 
 TEST(a_key_given_replaces_its_default)
 {
-	check_eq(load("edge:\n  workers: 2\n  listen: [ \"tcp:[::1]:3868\" ]\nnetwork: { plmn: \"310410\" }\n"), ERR_OK);
+	check_eq(load("edge:\n  workers: 2\n  listen: [ \"tcp:[::1]:3868\" ]\nnetwork: { plmn: "
+		      "\"310410\" }\n"),
+		 ERR_OK);
 	check_eq(c.edge_workers, 2);
 	check_eq(c.edge_listen.n, 1);
 	check(strcmp(c.realm, "epc.mnc410.mcc310.3gppnetwork.org") == 0);
@@ -34,16 +36,17 @@ TEST(what_is_wrong_is_named_with_its_line)
 	static const struct {
 		const char *yaml, *why;
 	} row[] = {
-		{ "edge:\n  wrokers: 2\n", "m.yaml:2: edge.wrokers is not a key of this configuration" },
-		{ "edge:\n  workers: 9\n", "m.yaml:2: edge.workers must be a number from 1 to 8" },
-		{ "edge:\n  workers: two\n", "m.yaml:2: edge.workers must be a number from 1 to 8" },
-		{ "\nhome:\n  unknown_equipment: maybe\n",
-		  "m.yaml:3: home.unknown_equipment must be one of refuse|admit" },
-		{ "edge:\n  listen: tcp:1.2.3.4:1\n", "m.yaml:2: edge.listen must be a list: [a, b]" },
-		{ "network:\n  plmn: 12\n", "m.yaml:2: network.plmn must be 5 to 6 digits" },
-		{ "- a\n", "m.yaml:1: the file must hold keys and values" },
-		{ "a: [\n", "m.yaml:2: not YAML: did not find expected node content" },
-		{ "tls:\n  chain: x\n", "m.yaml: tls.chain, tls.key and tls.ca go together: give all three or none" },
+	    {"edge:\n  wrokers: 2\n", "m.yaml:2: edge.wrokers is not a key of this configuration"},
+	    {"edge:\n  workers: 9\n", "m.yaml:2: edge.workers must be a number from 1 to 8"},
+	    {"edge:\n  workers: two\n", "m.yaml:2: edge.workers must be a number from 1 to 8"},
+	    {"\nhome:\n  unknown_equipment: maybe\n",
+	     "m.yaml:3: home.unknown_equipment must be one of refuse|admit"},
+	    {"edge:\n  listen: tcp:1.2.3.4:1\n", "m.yaml:2: edge.listen must be a list: [a, b]"},
+	    {"network:\n  plmn: 12\n", "m.yaml:2: network.plmn must be 5 to 6 digits"},
+	    {"- a\n", "m.yaml:1: the file must hold keys and values"},
+	    {"a: [\n", "m.yaml:2: not YAML: did not find expected node content"},
+	    {"tls:\n  chain: x\n",
+	     "m.yaml: tls.chain, tls.key and tls.ca go together: give all three or none"},
 	};
 
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {

@@ -1,4 +1,5 @@
-/* The edge's parts that need no network: who may connect, the directory, held refusals, kept bytes. */
+/* The edge's parts that need no network: who may connect, the directory, held refusals, kept bytes.
+ */
 #include "edge/admit.h"
 #include "edge/directory.h"
 #include "edge/hold.h"
@@ -14,24 +15,33 @@ TEST(addresses_are_held_against_prefixes)
 		const char *address, *prefix;
 		bool in;
 	} row[] = {
-		{ "127.0.0.1", "127.0.0.0/8", true },    { "128.0.0.1", "127.0.0.0/8", false },
-		{ "10.1.2.3", "10.1.2.3", true },        { "10.1.2.4", "10.1.2.3", false },
-		{ "10.1.2.3", "10.1.2.0/31", false },    { "10.1.2.1", "10.1.2.0/31", true },
-		{ "192.0.2.1", "0.0.0.0/0", true },      { "2001:db8::1", "2001:db8::/32", true },
-		{ "2001:db9::1", "2001:db8::/32", false }, { "::1", "::1", true },
-		{ "::1", "127.0.0.0/8", false },         { "10.0.0.1", "10.0.0.0/", false },
-		{ "10.0.0.1", "10.0.0.0/33", false },    { "10.0.0.1", "10.0.0.0/x", false },
-		{ "x", "0.0.0.0/0", false },             { "10.0.0.1", "", false },
+	    {"127.0.0.1", "127.0.0.0/8", true},
+	    {"128.0.0.1", "127.0.0.0/8", false},
+	    {"10.1.2.3", "10.1.2.3", true},
+	    {"10.1.2.4", "10.1.2.3", false},
+	    {"10.1.2.3", "10.1.2.0/31", false},
+	    {"10.1.2.1", "10.1.2.0/31", true},
+	    {"192.0.2.1", "0.0.0.0/0", true},
+	    {"2001:db8::1", "2001:db8::/32", true},
+	    {"2001:db9::1", "2001:db8::/32", false},
+	    {"::1", "::1", true},
+	    {"::1", "127.0.0.0/8", false},
+	    {"10.0.0.1", "10.0.0.0/", false},
+	    {"10.0.0.1", "10.0.0.0/33", false},
+	    {"10.0.0.1", "10.0.0.0/x", false},
+	    {"x", "0.0.0.0/0", false},
+	    {"10.0.0.1", "", false},
 	};
 
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++)
-		check_eq(address_within(view_of(row[i].address), view_of(row[i].prefix)), row[i].in);
+		check_eq(address_within(view_of(row[i].address), view_of(row[i].prefix)),
+			 row[i].in);
 }
 
 TEST(a_host_has_one_seat_until_it_leaves)
 {
 	struct directory *d = directory_new(4);
-	struct seat a = { 0, DIA_PARTNER, 7 }, b = { 1, DIA_PARTNER, 7 }, got;
+	struct seat a = {0, DIA_PARTNER, 7}, b = {1, DIA_PARTNER, 7}, got;
 	uint64_t plmn = bcd_of(VIEW("00101"));
 
 	check(directory_put(d, VIEW("mme1.example.org"), plmn, a));
@@ -51,7 +61,7 @@ TEST(a_host_has_one_seat_until_it_leaves)
 TEST(a_full_directory_takes_nobody_more)
 {
 	struct directory *d = directory_new(2);
-	struct seat s = { 0, DIA_PARTNER, 1 };
+	struct seat s = {0, DIA_PARTNER, 1};
 
 	check(directory_put(d, VIEW("a.x"), 1, s));
 	check(directory_put(d, VIEW("b.x"), 1, s));
@@ -66,7 +76,7 @@ static _Atomic bool ended;
 
 static void *churn(void *ctx)
 {
-	struct seat s = { 3, DIA_OWN, 33 };
+	struct seat s = {3, DIA_OWN, 33};
 
 	(void)ctx;
 	for (int i = 0; i < 200000; i++) {
@@ -113,7 +123,7 @@ static void send_held(void *ctx, uint32_t conn, struct view answer)
 TEST(a_held_answer_leaves_when_it_is_due_and_not_before)
 {
 	struct hold *h = hold_new(3);
-	struct sent s = { 0 };
+	struct sent s = {0};
 
 	hold_due(h, 100000, send_held, &s);
 	check(hold_put(h, 1, VIEW("abcd"), 100500));
@@ -141,7 +151,7 @@ TEST(kept_bytes_come_back_until_dropped)
 	check(view_eq(keep_get(k, a), VIEW("first")));
 	check_eq(keep_put(k, VIEW("third")), KEEP_NONE);
 	keep_drop(k, a);
-	check_eq(keep_put(k, (struct view){ long_one, sizeof long_one }), KEEP_NONE);
+	check_eq(keep_put(k, (struct view){long_one, sizeof long_one}), KEEP_NONE);
 	check(keep_put(k, VIEW("third")) == a);
 	check(view_eq(keep_get(k, b), VIEW("second")));
 	check_eq(keep_get(k, KEEP_NONE).n, 0);
@@ -162,15 +172,15 @@ static uint8_t room[1 << 18], bytes[2048];
 
 static void make_cer(struct msg *m, const char *host, const char *realm)
 {
-	struct dia_header h = { DIA_FLAG_REQUEST, 257, 0, 1, 1 }, got;
-	struct wr w = { .p = bytes, .cap = sizeof bytes };
-	static struct arena mem = { room, 0, sizeof room };
+	struct dia_header h = {DIA_FLAG_REQUEST, 257, 0, 1, 1}, got;
+	struct wr w = {.p = bytes, .cap = sizeof bytes};
+	static struct arena mem = {room, 0, sizeof room};
 	size_t start = dia_begin(&w, &h);
-	static const uint8_t address[] = { 0, 1, 127, 0, 0, 1 };
+	static const uint8_t address[] = {0, 1, 127, 0, 0, 1};
 
 	dia_put_text(&w, AVP_ORIGIN_HOST, host);
 	dia_put_text(&w, AVP_ORIGIN_REALM, realm);
-	dia_put(&w, AVP_HOST_IP_ADDRESS, (struct view){ address, sizeof address });
+	dia_put(&w, AVP_HOST_IP_ADDRESS, (struct view){address, sizeof address});
 	dia_put_u32(&w, AVP_VENDOR_ID, 10415);
 	dia_put_text(&w, AVP_PRODUCT_NAME, "x");
 	dia_end(&w, start);
@@ -189,19 +199,20 @@ TEST(only_a_network_of_record_may_connect_and_only_as_itself)
 		bool clear, clear_ok;
 		uint32_t want;
 	} row[] = {
-		{ "mme1." REALM, REALM, "127.0.0.1", NULL, true, true, 2001 },
-		{ "mme1." REALM, REALM, "10.0.0.1", NULL, true, true, 3010 },
-		{ "mme1." REALM, REALM, "127.0.0.1", NULL, true, false, 5017 },
-		{ "mme1." REALM, REALM, "127.0.0.1", NULL, false, true, 5017 },
-		{ "mme1." REALM, REALM, "10.9.9.9", &cert, false, false, 2001 },
-		{ "mme1." REALM, REALM, "10.9.9.9", &other, false, false, 3010 },
-		{ "mme1.evil.org", REALM, "127.0.0.1", NULL, true, true, 3010 },
-		{ "mme1.evil.org", "evil.org", "127.0.0.1", NULL, true, true, 3010 },
-		{ "hss.own.org", "own.org", "127.0.0.1", NULL, true, true, 3010 },
-		{ "mme.own.org", "own.org", "192.168.1.1", NULL, true, true, 2001 },
+	    {"mme1." REALM, REALM, "127.0.0.1", NULL, true, true, 2001},
+	    {"mme1." REALM, REALM, "10.0.0.1", NULL, true, true, 3010},
+	    {"mme1." REALM, REALM, "127.0.0.1", NULL, true, false, 5017},
+	    {"mme1." REALM, REALM, "127.0.0.1", NULL, false, true, 5017},
+	    {"mme1." REALM, REALM, "10.9.9.9", &cert, false, false, 2001},
+	    {"mme1." REALM, REALM, "10.9.9.9", &other, false, false, 3010},
+	    {"mme1.evil.org", REALM, "127.0.0.1", NULL, true, true, 3010},
+	    {"mme1.evil.org", "evil.org", "127.0.0.1", NULL, true, true, 3010},
+	    {"hss.own.org", "own.org", "127.0.0.1", NULL, true, true, 3010},
+	    {"mme.own.org", "own.org", "192.168.1.1", NULL, true, true, 2001},
 	};
-	struct edge_conf conf = { .realm = VIEW("own.org"), .own = { VIEW("192.168.0.0/16") }, .own_n = 1 };
-	struct book book = { .network_of_realm = of_realm };
+	struct edge_conf conf = {
+	    .realm = VIEW("own.org"), .own = {VIEW("192.168.0.0/16")}, .own_n = 1};
+	struct book book = {.network_of_realm = of_realm};
 	const char *why;
 	struct msg m;
 
@@ -209,12 +220,15 @@ TEST(only_a_network_of_record_may_connect_and_only_as_itself)
 	snprintf(net.address[0], sizeof net.address[0], "127.0.0.0/8");
 	net.trust = TRUST_TRUSTED;
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-		struct dia_link link = { .secure = row[i].cert != NULL, .address = view_of(row[i].address),
-					 .cert_names = row[i].cert, .cert_name_n = row[i].cert != NULL };
+		struct dia_link link = {.secure = row[i].cert != NULL,
+					.address = view_of(row[i].address),
+					.cert_names = row[i].cert,
+					.cert_name_n = row[i].cert != NULL};
 
 		net.clear_ok = row[i].clear_ok;
 		make_cer(&m, row[i].host, row[i].realm);
-		check_eq(admit_peer(&conf, row[i].clear, &book, &link, &m, &why).result, row[i].want);
+		check_eq(admit_peer(&conf, row[i].clear, &book, &link, &m, &why).result,
+			 row[i].want);
 	}
 }
 
