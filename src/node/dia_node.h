@@ -63,7 +63,9 @@ struct dia_actions {
 	void (*dial)(void *ctx, struct dia_peer *peer);
 	/* A peer's CER (or CEA) passed its row: may it? Called before it is answered. */
 	struct dia_admit (*admit)(void *ctx, const struct dia_link *link, const struct msg *ce);
-	/* A peer became open, or ceased to be. */
+	/* A peer became open, or ceased to be (closed, suspect or saying goodbye; what it owed is `lost`
+	 * right after). The place of a peer that was not configured is given to another when there is no
+	 * other room: keep its conn or host, not the pointer. */
 	void (*peer_up)(void *ctx, struct dia_peer *peer);
 	void (*peer_down)(void *ctx, struct dia_peer *peer, const char *why);
 	/* An application's request, from an open peer. `m` is valid if err is OK; else the node has
