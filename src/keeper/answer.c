@@ -187,7 +187,7 @@ static bool name_ok(struct view v)
 		uint8_t c = v.p[i];
 
 		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(i > 0 && strchr("-_.", c)))
+		    (i == 0 || (c != '-' && c != '_' && c != '.')))
 			return false;
 	}
 	return v.n > 0;

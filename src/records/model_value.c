@@ -44,14 +44,19 @@ static bool number(struct view v, int64_t *to)
 	return true;
 }
 
+static bool between(uint8_t c)
+{
+	return c == ' ' || c == ',' || c == ';';
+}
+
 struct view model_word(struct view *left)
 {
 	struct view w;
 	size_t n = 0;
 
-	while (left->n > 0 && strchr(" ,;", left->p[0]))
+	while (left->n > 0 && between(left->p[0]))
 		*left = (struct view){ left->p + 1, left->n - 1 };
-	while (n < left->n && !strchr(" ,;", left->p[n]))
+	while (n < left->n && !between(left->p[n]))
 		n++;
 	w = view_first(*left, n);
 	*left = (struct view){ left->p + n, left->n - n };

@@ -151,8 +151,26 @@ static void request_text(struct wr *w, const struct edit *e)
 	}
 }
 
-static enum err ask(struct store *st, const struct who *who, struct view request, uint64_t *approval,
-		    struct say *s)
+/* That it was asked for stands in the journal, whatever becomes of it. */
+static enum err journal_ask(struct store *st, const struct who *who, const struct edit *e,
+			    uint64_t approval, const struct say *reason)
+{
+	uint8_t room[512];
+	struct wr w = { .p = room, .cap = sizeof room };
+	struct entry entry = { who->actor, VIEW("ask"), view_of(model_objects[e->object].name),
+			       e->key, { 0 }, who->now_ms };
+	char head[64];
+
+	snprintf(head, sizeof head, "{\"approval\":%llu,\"reason\":", (unsigned long long)approval);
+	wr_view(&w, view_of(head));
+	json_text(&w, view_of(reason->text));
+	wr_view(&w, VIEW("}"));
+	entry.detail = w.err ? VIEW("{}") : wr_done(&w);
+	return store_journal_add(st, &entry);
+}
+
+static enum err ask(struct store *st, const struct who *who, const struct edit *e,
+		    struct view request, uint64_t *approval, struct say *s)
 {
 	sqlite3_stmt *q = store_prepare(st, "INSERT INTO approval (at_ms, until_ms, actor, request, "
 					    "reason, mac) VALUES (?, ?, ?, ?, ?, ?)");
@@ -174,6 +192,8 @@ static enum err ask(struct store *st, const struct who *who, struct view request
 	if (rc != SQLITE_DONE)
 		return ERR_IO;
 	*approval = (uint64_t)sqlite3_last_insert_rowid(st->db);
+	if (journal_ask(st, who, e, *approval, &reason))
+		return ERR_IO;
 	say(s, "%.180s needs a second person: approval %llu", reason.text,
 	    (unsigned long long)*approval);
 	LOG(LOG_NOTE, "records.approval_asked", KV("approval", *approval), KV("actor", who->actor),
@@ -255,7 +275,7 @@ static enum err four_eyes(struct store *st, const struct who *who, const struct 
 		return ERR_LENGTH;
 	}
 	return who->approval ? second_person(st, who, wr_done(&w), s) :
-	       ask(st, who, wr_done(&w), approval, s);
+	       ask(st, who, e, wr_done(&w), approval, s);
 }
 
 /* Write it, tell the feed, tell the journal. An error in between is for the caller's rollback. */

@@ -207,6 +207,7 @@ TEST(a_second_person_approves_through_the_socket)
 	check(said(KEEP_BODY, "\"life\":\"suspended\""));
 	check_eq(ask(KEEP_JOURNAL, "", "", "", "", 0), ERR_OK);
 	check(said(KEEP_BODY, "\"actor\":\"bert\""));
+	check(said(KEEP_BODY, "\"actor\":\"anna\",\"action\":\"ask\""));
 	check(said(KEEP_BODY, "\"life\":[\"active\",\"suspended\"]"));
 	stop();
 	room_remove();
