@@ -106,9 +106,12 @@ bool feed_step(struct feed *f, const struct feed_means *m, size_t max)
 {
 	uint64_t before = f->cursor, last = serving_last(m->read);
 
-	/* A copy that is being built anew lacks what was there: nobody is cancelled for that. */
-	if (last == 0 || last < f->cursor)
-		return false;
+	if (last == 0)
+		return false;	/* a copy without records cancels nobody */
+	if (last < f->cursor) { /* other records than we followed: restored from a backup */
+		f->cursor = last;
+		feed_want_all(f);
+	}
 	changes(f, m, max);
 	if (!f->scanning && (f->next.all || f->next.profile_n > 0)) {
 		f->now = f->next;

@@ -257,7 +257,8 @@ static void tick(void *ctx)
 		return;
 	}
 	follow_feed(w);
-	if (atomic_exchange(&h->chores.reset_wanted, false))
+	w->reset.going |= atomic_exchange(&h->chores.reset_wanted, false);
+	if (w->reset.going)
 		send_resets(w);
 	if (w->fresh)
 		send_due(w);

@@ -233,38 +233,43 @@ void send_lost(struct home_worker *w, const struct dia_pending *p)
 		LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", it->imsi));
 }
 
-#define RESET_NODES 256
-
-/* Each node once: a bounded list of hosts seen. */
-static bool reset_node(struct home_worker *w, const struct reg_node *n,
-		       char seen[RESET_NODES][REG_HOST], size_t *seen_n)
+/* Each node once: as far as it is remembered; a second RSR does no harm. False: no room, try again.
+ */
+static bool reset_node(struct home_worker *w, const struct reg_node *n)
 {
-	for (size_t i = 0; i < *seen_n; i++) {
-		if (strcmp(seen[i], n->host) == 0)
-			return false;
+	struct reset *r = &w->reset;
+
+	for (size_t i = 0; i < r->seen_n; i++) {
+		if (strcmp(r->seen[i], n->host) == 0)
+			return true;
 	}
-	if (*seen_n == RESET_NODES || !outbox_reset(w->outbox, n, loop_now(w->loop)))
+	if (!outbox_reset(w->outbox, n, loop_now(w->loop)))
 		return false;
-	memcpy(seen[(*seen_n)++], n->host, REG_HOST);
+	r->sent++;
+	if (r->seen_n < RESET_NODES)
+		memcpy(r->seen[r->seen_n++], n->host, REG_HOST);
 	return true;
 }
 
-size_t send_resets(struct home_worker *w)
+void send_resets(struct home_worker *w)
 {
-	static char seen[RESET_NODES][REG_HOST]; /* one worker, and too large for a stack */
-	struct reg_row rows[32];
-	uint64_t after = 0;
-	size_t n, sent = 0, seen_n = 0;
+	struct reg_row rows[RESET_BATCH];
+	struct reset *r = &w->reset;
 
-	while ((n = reg_scan(w->reg, after, rows, 32)) > 0) {
+	for (int round = 0; round < RESET_ROUNDS; round++) {
+		size_t n = reg_scan(w->reg, r->after, rows, RESET_BATCH);
+
 		for (size_t i = 0; i < n; i++) {
-			after = rows[i].imsi;
-			if (rows[i].flags & REG_MME)
-				sent += reset_node(w, &rows[i].mme, seen, &seen_n);
-			if (rows[i].flags & REG_SGSN)
-				sent += reset_node(w, &rows[i].sgsn, seen, &seen_n);
+			if ((rows[i].flags & REG_MME) && !reset_node(w, &rows[i].mme))
+				return;
+			if ((rows[i].flags & REG_SGSN) && !reset_node(w, &rows[i].sgsn))
+				return;
+			r->after = rows[i].imsi;
+		}
+		if (n < RESET_BATCH) {
+			LOG(LOG_NOTE, "home.reset", KV("nodes", (uint64_t)r->sent));
+			memset(r, 0, sizeof *r);
+			return;
 		}
 	}
-	LOG(LOG_NOTE, "home.reset", KV("nodes", (uint64_t)sent));
-	return sent;
 }

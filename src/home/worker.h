@@ -8,6 +8,17 @@
 
 #define FEED_PER_TICK 1000
 
+/* A pass over all registrations for the nodes in them. */
+#define RESET_NODES 256
+#define RESET_BATCH 64
+#define RESET_ROUNDS 50 /* a tick */
+struct reset {
+	bool going;
+	uint64_t after;
+	size_t sent, seen_n;
+	char seen[RESET_NODES][REG_HOST];
+};
+
 struct home_worker {
 	struct loop *loop;
 	struct dia_node *node;
@@ -24,6 +35,7 @@ struct home_worker {
 	struct waiting *waiting;
 	struct outbox *outbox;
 	struct feed feed;
+	struct reset reset;
 	struct home_load load;
 	uint32_t pace;	  /* requests of ours a second: a changed profile must not be a storm */
 	uint64_t session; /* the last Session-Id given */
@@ -48,5 +60,6 @@ void send_due(struct home_worker *w);
 void send_answered(struct home_worker *w, const struct msg *m, enum err err,
 		   const struct dia_pending *p);
 void send_lost(struct home_worker *w, const struct dia_pending *p);
-/* RSR to every node that serves anyone (TS 29.272 5.2.4.1). Returns how many. */
-size_t send_resets(struct home_worker *w);
+/* A step, every tick while `reset.going`, of sending RSR to every node that serves anyone
+ * (TS 29.272 5.2.4.1). */
+void send_resets(struct home_worker *w);
