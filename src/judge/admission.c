@@ -177,8 +177,12 @@ static bool book(struct admission *a, uint64_t at_ms, uint8_t prio, bool must)
 		if (!must && room > 0 && (n + 1) * 2 > room)
 			return false;
 		if (atomic_compare_exchange_weak(slot, &old, (uint64_t)(uint32_t)no << 32 | (n + 1)))
-			return true;
+			break;
 	}
+	old = atomic_load_explicit(&a->booked_ms, memory_order_relaxed);
+	while (old < at_ms && !atomic_compare_exchange_weak(&a->booked_ms, &old, at_ms))
+		;
+	return true;
 }
 
 /* The first appointment with room. S6a cannot tell the device: then nothing is booked, for it will not
@@ -208,8 +212,10 @@ static struct admission_say turn_away(struct admission *a, const struct admissio
 
 	count(&a->refused[ask->prio]);
 	add(&a->shed_n, ask->prio != PRIO_CRITICAL);
-	if (c->epoch_ms == 0) { /* full before the controller has called it a storm */
-		c->epoch_ms = ask->now_ms;
+	/* The first to be turned away begins the epoch, or its appointment could not be checked. */
+	if (c->epoch_ms == 0) {
+		if (atomic_compare_exchange_strong(&a->epoch_ms, &c->epoch_ms, ask->now_ms))
+			c->epoch_ms = ask->now_ms;
 		c->hash = hash_u64(a->key, ask->imsi, c->epoch_ms);
 	}
 	say.backoff_ms = appoint(a, ask, c);
@@ -251,7 +257,7 @@ struct admission_say admission_judge(struct admission *a, const struct admission
 
 bool admission_stormy(const struct admission *a)
 {
-	return atomic_load_explicit(&a->epoch_ms, memory_order_relaxed) != 0;
+	return atomic_load_explicit(&a->storm, memory_order_relaxed);
 }
 
 /* How much to hold back, and for how long: until the calendar thins out next. */
@@ -260,7 +266,7 @@ struct overload admission_overload(struct admission *a, uint64_t now_ms)
 	uint64_t told = atomic_load(&a->overload), epoch = atomic_load(&a->epoch_ms);
 	struct overload o = { .reduction = (uint32_t)(told & 0xff), .sequence = told >> 8 };
 
-	if (o.reduction == 0 || epoch == 0)
+	if (o.reduction == 0)
 		return (struct overload){ .sequence = o.sequence };
 	o.validity_s = calendar_left(epoch, now_ms);
 	o.validity_s = o.validity_s < 10 ? 10 : o.validity_s > 300 ? 300 : o.validity_s;

@@ -49,7 +49,7 @@ struct overload admission_overload(struct admission *a, uint64_t now_ms);
 struct admission_state {
 	uint64_t offered[PRIO_N], admitted[PRIO_N], refused[PRIO_N]; /* first messages of procedures */
 	uint64_t due;         /* admitted at or after their appointment */
-	uint64_t epoch_ms;    /* of the storm; 0: none */
+	uint64_t epoch_ms;    /* of the calendar; 0: no appointments are out */
 	uint32_t limit[3];    /* AIR, ULR, the others */
 	uint32_t flying[3];
 	uint32_t rate;        /* requests a second that the target is held to carry; 0: not learned */

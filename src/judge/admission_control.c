@@ -5,6 +5,7 @@
 #define CALM_MS      60000    /* a storm is over when nothing was shed for so long */
 #define LATENCY_MIN_US 1000   /* the clock has milliseconds: below that all latencies are alike */
 #define LIMIT_ONE    256u
+#define SAMPLES_MIN  5        /* answers that make a mean */
 #define WEIGHT_MAX   8
 #define OVERBOOK     105      /* percent: arrivals are uneven, and the limit catches what is too much */
 
@@ -34,30 +35,40 @@ static void age(struct admission *a, uint64_t now_ms)
 		atomic_store(&a->lane[i].flying.n[(gen + 1) % GENERATIONS], 0);
 }
 
-/* Gradient against the shortest latency seen: at twice that the target queues, and the limit falls. A
- * tenth off for a tick in which it refused for load itself. It grows only while it is used. */
+/* Gradient against the shortest latency seen: at twice that the target queues, and the limit falls. It
+ * grows only while it is used. */
+static uint64_t by_latency(struct lane *l, uint64_t limit, uint64_t mean_us)
+{
+	uint64_t gradient = LIMIT_ONE, aim;
+
+	mean_us = mean_us > LATENCY_MIN_US ? mean_us : LATENCY_MIN_US;
+	/* The shortest fades, so that a target that has become slower is learned anew. */
+	l->best_us += l->best_us / 8192;
+	if (l->best_us == 0 || mean_us < l->best_us)
+		l->best_us = mean_us;
+	if (mean_us > 2 * l->best_us)
+		gradient = 2 * l->best_us * LIMIT_ONE / mean_us;
+	gradient = gradient > LIMIT_ONE / 2 ? gradient : LIMIT_ONE / 2;
+	aim = limit * gradient / LIMIT_ONE + root(limit / LIMIT_ONE) * LIMIT_ONE;
+	if (aim > limit && flying_now(&l->flying) * 2 * LIMIT_ONE <= limit)
+		return limit;
+	return (limit * 4 + aim) / 5;
+}
+
+/* The target's own refusals take their share off, a tenth at most in a step: one that fails for another
+ * reason now and then does not close it. */
 static void learn_limit(struct admission *a, struct lane *l)
 {
 	uint64_t n = atomic_exchange(&l->sample_n, 0), sum = atomic_exchange(&l->sum_ms, 0);
-	uint64_t busy = atomic_exchange(&l->busy_n, 0), limit = atomic_load(&l->limit);
-	uint64_t floor = (uint64_t)a->conf.floor * LIMIT_ONE, top = (uint64_t)a->conf.ceiling * LIMIT_ONE;
-	uint64_t mean_us, gradient = LIMIT_ONE, aim;
+	uint64_t busy = atomic_exchange(&l->busy_n, 0), limit = atomic_load(&l->limit), cut;
+	uint64_t floor = (uint64_t)a->conf.floor * LIMIT_ONE;
+	uint64_t top = (uint64_t)a->conf.ceiling * LIMIT_ONE;
 
+	if (n >= SAMPLES_MIN)
+		limit = by_latency(l, limit, sum * 1000 / n);
 	if (busy > 0) {
-		limit -= limit / 10;
-	} else if (n >= 5) {
-		mean_us = sum * 1000 / n;
-		mean_us = mean_us > LATENCY_MIN_US ? mean_us : LATENCY_MIN_US;
-		/* The shortest fades, so that a target that has become slower is learned anew. */
-		l->best_us += l->best_us / 8192;
-		if (l->best_us == 0 || mean_us < l->best_us)
-			l->best_us = mean_us;
-		if (mean_us > 2 * l->best_us)
-			gradient = 2 * l->best_us * LIMIT_ONE / mean_us;
-		gradient = gradient > LIMIT_ONE / 2 ? gradient : LIMIT_ONE / 2;
-		aim = limit * gradient / LIMIT_ONE + root(limit / LIMIT_ONE) * LIMIT_ONE;
-		if (aim < limit || flying_now(&l->flying) * 2 * LIMIT_ONE > limit)
-			limit = (limit * 4 + aim) / 5;
+		cut = limit * busy / (busy + n);
+		limit -= cut < limit / 10 ? cut : limit / 10;
 	}
 	limit = limit < floor ? floor : limit > top ? top : limit;
 	atomic_store(&l->limit, (uint32_t)limit);
@@ -138,15 +149,21 @@ static void tell(struct admission *a, uint32_t asked, uint32_t shed, uint64_t no
 	atomic_store(&a->overload, now_ms << 8 | percent);
 }
 
+/* The storm is over when nothing was shed for a minute; its calendar when the last one booked is back. */
 static void weather(struct admission *a, bool shedding, uint64_t now_ms)
 {
+	uint64_t none = 0;
+
 	if (shedding) {
-		if (!admission_stormy(a))
-			atomic_store(&a->epoch_ms, now_ms);
+		(void)atomic_compare_exchange_strong(&a->epoch_ms, &none, now_ms);
+		atomic_store(&a->storm, true);
 		a->calm_ms = now_ms;
-	} else if (admission_stormy(a) && now_ms - a->calm_ms >= CALM_MS) {
-		atomic_store(&a->epoch_ms, 0);
 	}
+	if (now_ms - a->calm_ms < CALM_MS)
+		return;
+	atomic_store(&a->storm, false);
+	if (now_ms > atomic_load(&a->booked_ms) + CALENDAR_SLOT_MS)
+		atomic_store(&a->epoch_ms, 0);
 }
 
 /* What new attaches must wait for: what flies, and updates beyond the half of the work that they are

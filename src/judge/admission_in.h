@@ -49,7 +49,9 @@ struct admission {
 	_Atomic uint32_t threshold;          /* ranks below come in */
 	_Atomic uint64_t tick_ms;            /* the last control step; who moves it makes the next */
 	_Atomic uint32_t done_n, limit_hits, level_hits, asked_n, shed_n, begun_n; /* since the last tick */
-	_Atomic uint64_t epoch_ms;           /* the storm's; 0: none */
+	_Atomic bool storm;                  /* something was shed within the last minute */
+	_Atomic uint64_t epoch_ms;           /* what appointments count from; 0: none */
+	_Atomic uint64_t booked_ms;          /* the last return that is booked */
 	_Atomic uint64_t slot[SLOTS];        /* booked returns: slot number << 32 | count */
 	_Atomic uint64_t overload;           /* sequence in ms << 8 | percent */
 	_Atomic uint32_t rate;               /* requests a second */

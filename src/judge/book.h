@@ -41,7 +41,14 @@ struct sub_row {
 };
 
 /* RATs a profile may use. Bits; what is not set is barred by Access-Restriction-Data. */
-enum rat_bit { RAT_UTRAN = 1, RAT_GERAN = 2, RAT_WB_EUTRAN = 4, RAT_NB_IOT = 8, RAT_LTE_M = 16, RAT_NR = 32 };
+enum rat_bit {
+	RAT_UTRAN = 1,
+	RAT_GERAN = 2,
+	RAT_WB_EUTRAN = 4,
+	RAT_NB_IOT = 8,
+	RAT_LTE_M = 16,
+	RAT_NR = 32,
+};
 
 enum service_bit { SERVICE_SMS_MO = 1, SERVICE_SMS_MT = 2, SERVICE_VOICE = 4, SERVICE_LCS = 8 };
 
@@ -82,11 +89,11 @@ struct network_row {
 	uint8_t trust;                 /* enum trust */
 	uint8_t clear_ok;              /* may connect without TLS from these addresses */
 	uint8_t hide;                  /* hide our topology from it */
-	uint8_t compat_ula;            /* error ULA needs ULA-Flags and an empty profile (facts/peers.md 4.2) */
+	uint8_t compat_ula;            /* an error ULA needs ULA-Flags and an empty profile */
 	uint16_t steer_weight;         /* share of steering, 0..1000; 1000 = preferred, 0 = avoid */
 	uint16_t steer_attempts;       /* rejects before it is let in: never a lock-out */
 	uint32_t rate;                 /* requests a second before low classes wait; 0 = no limit */
-	uint32_t unknown_rate;         /* USER_UNKNOWN answers a second (design.md, 'What the edge remembers') */
+	uint32_t unknown_rate;         /* USER_UNKNOWN answers a second; 0 = 100 */
 	int16_t lat_cdeg, lon_cdeg;    /* a place in the country, 1/100 degree, for time and distance */
 	uint32_t apps;                 /* applications agreed, enum app_bit; 0 = S6a */
 	uint32_t version;

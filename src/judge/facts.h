@@ -24,14 +24,22 @@ enum op {
 	OP_N
 };
 
-enum rat { RAT_UNKNOWN, RAT_IS_UTRAN, RAT_IS_GERAN, RAT_IS_WB_EUTRAN, RAT_IS_NB_IOT, RAT_IS_LTE_M, RAT_IS_NR };
+enum rat {
+	RAT_UNKNOWN,
+	RAT_IS_UTRAN,
+	RAT_IS_GERAN,
+	RAT_IS_WB_EUTRAN,
+	RAT_IS_NB_IOT,
+	RAT_IS_LTE_M,
+	RAT_IS_NR,
+};
 
 #define ROUTE_MAX 8
 
 struct facts {
 	uint8_t protocol, direction, op, rat; /* the enums above */
 	bool clear;            /* came without TLS or IPsec */
-	bool app_agreed;       /* the application is one the protocol's table knows and its command fits it */
+	bool app_agreed;       /* the table knows the application, and the command fits it */
 	bool resync;           /* carries AUTS */
 	bool initial;          /* initial attach */
 	bool single_registration;
@@ -39,7 +47,7 @@ struct facts {
 	uint8_t drmp;          /* what the message claims, 0..15; 255 = nothing */
 
 	/* The connection, authenticated: what the peer is, not what it says. */
-	struct view peer_host, peer_realm; /* Origin-Host/-Realm of its CER, held against certificate or address */
+	struct view peer_host, peer_realm; /* of its CER, held against certificate or address */
 	uint64_t peer_plmn;    /* the network record it was admitted under */
 
 	/* What the message claims. Views borrow the message. */

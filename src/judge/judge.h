@@ -51,7 +51,7 @@ struct verdict {
 	uint8_t act, cause;    /* enum act, enum cause */
 	uint8_t prio;          /* enum prio: for the queue, DRMP and counters */
 	uint16_t check;        /* enum check that decided; CHECK_NONE for a plain pass */
-	uint32_t observed;     /* a bit (1 << check % 32) for each that would have refused but only observes */
+	uint32_t observed;     /* a bit (1 << check % 32) for each that found fault but only observes */
 	uint32_t delay_ms;     /* hold the refusal this long (bounded, jittered) */
 	uint32_t backoff_ms;   /* the appointment, for protocols that can carry it; 0 = none */
 	bool critical;         /* a critical subscriber was touched: counted and alarmed when refused */
