@@ -95,7 +95,11 @@ static enum err own(const char *path, uid_t uid, gid_t gid, char why[256])
 	DIR *d = opendir(path);
 	const struct dirent *e;
 	enum err err = ERR_OK;
+	struct stat st;
 
+	/* A socket keeps the group that was chosen for it (keeper.group). */
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		gid = (gid_t)-1;
 	if (lchown(path, uid, gid) != 0 && errno != ENOENT)
 		err = io_error("owner of", path, why);
 	while (d && !err && (e = readdir(d))) {

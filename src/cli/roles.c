@@ -32,7 +32,10 @@ static enum err open_keeper(struct role_env *e, char why[256])
 {
 	enum err err;
 
-	e->keeper_conf = (struct keeper_conf){.data_dir = e->conf.data_dir};
+	e->keeper_conf = (struct keeper_conf){
+		.data_dir = e->conf.data_dir,
+		.socket_group = e->conf.keeper_group[0] ? e->conf.keeper_group : NULL,
+	};
 	err = keeper_start(&e->keeper, &e->keeper_conf, why);
 	if (!err && e->demo)
 		err = keeper_demo(e->keeper, why);

@@ -263,6 +263,8 @@ enum err worker_listen(struct edge_worker *w, char why[256])
 		err =
 		    loop_listen(w->loop, &c->listen[i], c->tls, c->workers > 1, &diameter, w, why);
 	}
+	for (size_t i = 0; i < c->home_n && !err; i++)
+		err = loop_prepare(&c->home[i], why);
 	return err;
 }
 
