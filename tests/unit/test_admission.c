@@ -1,6 +1,8 @@
 /* Storm control of one target, step by step (R-5.6.1.e, R-5.6.a): the storm as a whole is test_storm. */
 #include "judge/admission.h"
 
+#include <pthread.h>
+
 #include "unit/test.h"
 
 #define NOW 1700000000000u
@@ -335,7 +337,39 @@ TEST(who_keeps_its_appointment_comes_before_its_class)
 	admission_free(a);
 }
 
-TESTS(T(lower_classes_leave_room_and_the_critical_have_a_reserve),
+static void *works(void *arg)
+{
+	struct admission *a = arg;
+
+	for (uint64_t i = 0; i < 200000; i++) {
+		struct admission_ask ask = one(i, (enum prio)(i % PRIO_N), NOW + i / 20);
+
+		if (let_in(a, &ask))
+			answer(a, OP_AUTH_INFO, ask.now_ms, i % 7, false);
+	}
+	return NULL;
+}
+
+TEST(workers_share_a_target_and_lose_no_count)
+{
+	struct admission *a = made((struct admission_conf){ 0 });
+	struct admission_state s;
+	pthread_t two[2];
+
+	check(pthread_create(&two[0], NULL, works, a) == 0);
+	check(pthread_create(&two[1], NULL, works, a) == 0);
+	check(pthread_join(two[0], NULL) == 0 && pthread_join(two[1], NULL) == 0);
+	admission_look(a, &s);
+	check_eq(s.flying[0], 0);
+	for (enum prio p = PRIO_CRITICAL; p < PRIO_N; p++) {
+		check_eq(s.offered[p], 100000);
+		check_eq(s.admitted[p] + s.refused[p], 100000);
+	}
+	admission_free(a);
+}
+
+TESTS(T(workers_share_a_target_and_lose_no_count),
+      T(lower_classes_leave_room_and_the_critical_have_a_reserve),
       T(a_full_target_still_takes_the_critical), T(an_attach_once_begun_is_allowed_to_finish),
       T(the_limit_falls_with_latency_and_rises_again),
       T(a_refusal_by_the_target_lowers_the_limit_and_is_no_sample),

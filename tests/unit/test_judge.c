@@ -400,8 +400,23 @@ TEST(the_most_specific_rule_wins)
 	check_passed(judge_request(w->judge, &f), 1u << CHECK_NOT_ACTIVE);
 	check(view_text(VIEW(P1_REALM), world_rule(w, CHECK_NOT_ACTIVE, MODE_OFF)->host, HOST_MAX_BYTES));
 	check_passed(judge_request(w->judge, &f), 0);
+	world_rule(w, CHECK_NOT_ACTIVE, MODE_OBSERVE)->plmn = id("00101"); /* a host is closer */
+	check_passed(judge_request(w->judge, &f), 0);
 	check(view_text(VIEW(P1_MME), world_rule(w, CHECK_NOT_ACTIVE, MODE_ENFORCE)->host, HOST_MAX_BYTES));
 	check_eq(judge_request(w->judge, &f).check, CHECK_NOT_ACTIVE);
+	world_free(w);
+}
+
+TEST(of_two_rules_for_the_same_the_newer_wins)
+{
+	struct world *w = world_new();
+	struct facts f = world_facts(OP_AUTH_INFO);
+
+	suspended(w, &f);
+	for (int i = 0; i < 20; i++) {
+		world_rule(w, CHECK_NOT_ACTIVE, i % 2 ? MODE_ENFORCE : MODE_OFF)->plmn = id("00101");
+		check_eq(judge_request(w->judge, &f).check, i % 2 ? CHECK_NOT_ACTIVE : CHECK_NONE);
+	}
 	world_free(w);
 }
 
@@ -449,5 +464,6 @@ TESTS(T(every_check_has_facts_that_it_refuses), T(clean_facts_pass_the_shipped_r
       T(spoiled_facts_are_refused_by_the_shipped_rules_with_the_cause_of_the_row),
       T(a_check_alone_refuses_observes_or_is_off),
       T(exceptions_hold_for_their_host_network_or_imsi_range_and_no_other),
-      T(the_most_specific_rule_wins), T(a_borrowed_host_name_borrows_no_exception),
+      T(the_most_specific_rule_wins),
+      T(of_two_rules_for_the_same_the_newer_wins), T(a_borrowed_host_name_borrows_no_exception),
       T(a_spoofed_flood_pays_for_no_subscriber_look_up), T(checks_have_their_names))

@@ -191,6 +191,7 @@ TEST(a_move_is_judged_by_its_speed)
 		{ "310260", 2 * 3600, CHECK_VELOCITY }, /* Los Angeles: 9000 km */
 		{ "310260", 9 * 3600, CHECK_NONE },
 		{ "00103", 1, CHECK_NONE },             /* the same country */
+		{ "24801", 1, CHECK_NONE },             /* across the bay, within a second of each other */
 		{ "99970", 1, CHECK_NONE },             /* a network without a place */
 		{ "23415", 1, CHECK_NONE },             /* without a record */
 	};
@@ -199,6 +200,13 @@ TEST(a_move_is_judged_by_its_speed)
 		struct world *w = world_new();
 		struct facts f = world_facts(OP_UPDATE_LOCATION);
 
+		w->net[BLOCKED_NET].lat_cdeg = 6701; /* Oulu: 540 km */
+		w->net[BLOCKED_NET].lon_cdeg = 2547;
+		w->net[ANGELES].plmn = id(cases[i].plmn[0] == '2' ? "24801" : "310260");
+		if (cases[i].plmn[1] == '4') {       /* Tallinn: 82 km */
+			w->net[ANGELES].lat_cdeg = 5944;
+			w->net[ANGELES].lon_cdeg = 2475;
+		}
 		world_saw(w, f, cases[i].plmn, P1_MME, cases[i].ago_s);
 		check_eq(asked(w, &f), cases[i].want);
 		world_free(w);
@@ -337,6 +345,11 @@ TEST(the_partners_rate_holds_back_low_classes_first_and_critical_never)
 	}
 	check_eq(passed[PRIO_CRITICAL], 1000);
 	check(passed[PRIO_HIGH] + passed[PRIO_NORMAL] + passed[PRIO_LOW] <= 210);
+	f.imsi = w->sub[PRIO_CRITICAL].imsi;
+	for (int i = 0; i < 1000; i++) { /* all at once */
+		check_eq(asked(w, &f), CHECK_NONE);
+		judge_done(w->judge, &f, PRIO_NORMAL, true, false, f.now_ms);
+	}
 	check(passed[PRIO_HIGH] >= passed[PRIO_NORMAL] && passed[PRIO_NORMAL] >= passed[PRIO_LOW]);
 	world_free(w);
 }
