@@ -61,6 +61,7 @@ struct sim {
 	bool stopping;		    /* DPR is out */
 	uint64_t stop_ms;
 	double owed; /* transactions due by the rate and not begun */
+	uint64_t owed_ms; /* up to when that was reckoned */
 	struct sim_group group[SIM_GROUP_MAX];
 	size_t group_n;
 	struct sim_node node[SIM_NODE_MAX];
