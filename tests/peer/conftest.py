@@ -10,9 +10,9 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from diameter import Client  # noqa: E402
+from diameter import Client, poll  # noqa: E402
 from fd import Authority, FreeDiameter, build_extension  # noqa: E402
-from merlon import BINARY, EDGE_HOST, Merlon, poll, realm  # noqa: E402
+from merlon import BINARY, EDGE_HOST, Merlon, realm  # noqa: E402
 
 SIMS = {"meter": 90, "car": 40, "pacemaker": 20}
 CAPTURE_IMSI = "999707364000060"  # of the real MME's requests (test_captures.py)

@@ -63,6 +63,17 @@ AVPS = {
 BY_CODE = {(code, vendor): (name, kind) for name, (code, vendor, kind) in AVPS.items()}
 
 
+def poll(ready, timeout, what):
+    """Wait for something that nobody announces; what it gave."""
+    tick, end = threading.Event(), time.monotonic() + timeout
+    while True:
+        got = ready()
+        if got:
+            return got
+        assert time.monotonic() < end, f"waited {timeout} s for {what() if callable(what) else what}"
+        tick.wait(0.02)
+
+
 def plmn(digits):
     """Visited-PLMN-Id of MCC and MNC: TS 24.008 10.5.1.13."""
     mcc, mnc = digits[:3], digits[3:].rjust(3, "f")

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 
-from diameter import AVPS, Message, await_request
+from diameter import AVPS, Message, await_request, poll
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXTENSIONS = "/usr/lib/freeDiameter"
@@ -64,7 +64,7 @@ def words(avps):
 
 
 class FreeDiameter:
-    """A daemon. `peers`: whom it dials, dicts with host, port, tls; `allow`: hosts that may dial it in clear
+    """A daemon. `peers`: whom it dials, dicts with host, port, tls, sctp; `allow`: hosts that may dial it in clear
     TCP; `routes`: pairs of a realm and the peer that leads there."""
 
     def __init__(self, where, extension, authority, host, realm, address, peers=(), port=None,
@@ -78,7 +78,8 @@ class FreeDiameter:
         self.log = os.path.join(self.where, "log")
         self.path = os.path.join(where, f"{len(os.listdir(where))}.sock")
         cert, key = authority.issue(host)
-        lines = [f'Identity = "{host}";', f'Realm = "{realm}";', "No_SCTP;", "No_IPv6;",
+        lines = [f'Identity = "{host}";', f'Realm = "{realm}";', "No_IPv6;",
+                 "" if any(p.get("sctp") for p in peers) else "No_SCTP;",
                  f'ListenOn = "{address}";', f"Port = {port or 0};", "SecPort = 0;", "TwTimer = 6;",
                  "TcTimer = 6;", "AppServThreads = 2;", "NoRelay;",
                  f'TLS_Cred = "{cert}", "{key}";', f'TLS_CA = "{authority.ca}";']
@@ -92,7 +93,7 @@ class FreeDiameter:
         for p in peers:
             security = "" if p.get("tls") else "No_TLS; "
             lines.append(f'ConnectPeer = "{p["host"]}" {{ ConnectTo = "127.0.0.1"; Port = {p["port"]}; '
-                         f'{security}No_SCTP; }};')
+                         f'{security}{"No_TCP" if p.get("sctp") else "No_SCTP"}; }};')
         conf = os.path.join(self.where, "fd.conf")
         with open(conf, "w", encoding="ascii") as f:
             f.write("\n".join(lines) + "\n")
@@ -108,16 +109,12 @@ class FreeDiameter:
         lines.append(f'LoadExtension = "{EXTENSIONS}/{name}.fdx" : "{path}";')
 
     def _connect(self):
-        ready = threading.Event()
-        for _ in range(500):  # the daemon says nowhere that it is up: its socket appears
-            if os.path.exists(self.path) or self.process.poll() is not None:
-                break
-            ready.wait(0.02)
         self.sock = socket.socket(socket.AF_UNIX)
-        try:
-            self.sock.connect(self.path)
-        except OSError as e:
-            raise RuntimeError(f"freeDiameter {self.host} did not start: {self.tail()}") from e
+
+        def reached():  # the daemon says nowhere that it is up: its socket answers
+            return self.process.poll() is not None or self.sock.connect_ex(self.path) == 0
+        poll(reached, 15, self.tail)
+        assert self.process.poll() is None, f"freeDiameter {self.host} did not start: {self.tail()}"
         threading.Thread(target=self._read, daemon=True).start()
 
     def tail(self):

@@ -7,11 +7,10 @@ import os
 import signal
 import socket
 import subprocess
-import threading
-import time
 import urllib.error
 import urllib.request
 
+from diameter import poll
 from milenage import Usim
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -42,22 +41,11 @@ def usim(imsi):
     return Usim(*keys(imsi))
 
 
-def poll(ready, timeout, what):
-    """Wait for something that nobody announces; what it gave."""
-    tick, end = threading.Event(), time.monotonic() + timeout
-    while True:
-        got = ready()
-        if got:
-            return got
-        assert time.monotonic() < end, f"waited {timeout} s for {what() if callable(what) else what}"
-        tick.wait(0.02)
-
-
 class Merlon:
     all = []  # every one that was started: the ports that test_wireshark.py reads
 
     def __init__(self, where, roles="keeper, home, edge, watch", data_dir=None, authority=None, demo=True,
-                 home_address="127.0.0.1", home_port=None, workers=1, **edge):
+                 home_address="127.0.0.1", home_port=None, workers=1, listen=None, **edge):
         os.makedirs(where, exist_ok=True)
         self.where, self.data_dir = where, data_dir or os.path.join(where, "data")
         self.roles = [r.strip() for r in roles.split(",")]
@@ -66,9 +54,10 @@ class Merlon:
         self.home_port = home_port or free_port(home_address)
         self.config = os.path.join(where, "merlon.yaml")
         self.events_path = os.path.join(where, "events.jsonl")
-        listen = [f"tcp:127.0.0.1:{self.port}"] + ([f"tls:127.0.0.1:{self.tls_port}"] if authority else [])
+        self.listen = listen or ([f"tcp:127.0.0.1:{self.port}"] +
+                                 ([f"tls:127.0.0.1:{self.tls_port}"] if authority else []))
         conf = {"data_dir": self.data_dir, "roles": self.roles, "user": "",
-                "edge": {"listen": listen, "home": [f"tcp:{home_address}:{self.home_port}"],
+                "edge": {"listen": self.listen, "home": [f"tcp:{home_address}:{self.home_port}"],
                          "own": [OWN_MME + "/32"], "workers": workers, "answer": 3000, **edge},
                 "home": {"listen": [f"tcp:{home_address}:{self.home_port}"]},
                 "watch": {"listen": f"127.0.0.1:{self.http_port}", "events": self.events_path},
@@ -108,6 +97,8 @@ class Merlon:
 
     def _listens(self):
         self._alive()
+        if not any(x.startswith(f"tcp:127.0.0.1:{self.port}") for x in self.listen):
+            return True  # SCTP: its peer tries again
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.port)) == 0
 

@@ -3,9 +3,9 @@ import os
 
 import pytest
 from ask import air, ulr
-from diameter import Client, plmn, vsai
+from diameter import Client, plmn, poll, vsai
 from fd import FreeDiameter
-from merlon import HOME, Merlon, free_port, poll, realm, usim
+from merlon import HOME, Merlon, free_port, realm, usim
 
 SIM = "999706000000001"
 

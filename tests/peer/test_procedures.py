@@ -152,8 +152,3 @@ def test_a_suspended_sim_is_cancelled_and_refused(merlon, mme, sim):
     assert clr and clr["Cancellation-Type"] == 2
     assert mme.request("AIR", air(imsi)).result == -5420
     merlon.event(mark, event="edge.refused", check="subscriber.not_active", clause="R-5.7.1.a")
-
-
-def test_sctp_by_a_peer_we_did_not_write():
-    pytest.skip("freeDiameter speaks SCTP by the kernel only, and there is none here; "
-                "usrsctp against usrsctp is tests/unit")

@@ -1,8 +1,8 @@
 """What a partner may not do: each refusal has the right answer, and an event that names its clause."""
 import pytest
 from ask import air, ecr, nor, pur, ulr
-from diameter import S6A, encode, plmn, vsai
-from merlon import EDGE_HOST, HOME, HOME_HOST, poll, realm
+from diameter import S6A, encode, plmn, poll, vsai
+from merlon import EDGE_HOST, HOME, HOME_HOST, realm
 
 ORIGIN = ("Origin-Host", "Origin-Realm")
 
@@ -54,6 +54,13 @@ def test_an_internal_node_cannot_be_addressed(node, sim, refused):
             "R-5.6.1.g")
 
 
+def test_an_mme_of_ours_cannot_be_probed(node, refused):
+    """R-5.6.1.g, R-5.6.1.k: only the MME that serves the subscriber may be named by his home network."""
+    n = node()
+    body = to_us("001010000000011", Cancellation_Type=2, Destination_Host=f"mme0.{HOME}")
+    refused(lambda: n.request("CLR", body), 3002, "partner.dest_internal", "R-5.6.1.g")
+
+
 def test_we_are_no_transit(node, sim, refused):
     """R-5.6.1.g"""
     n = node()
@@ -99,9 +106,9 @@ def test_category_1_a_command_of_another_application(node, sim, refused):
 
 
 def to_us(imsi, **other):
-    body = [vsai(), ("Auth-Session-State", 1), ("Destination-Realm", HOME), ("Destination-Host", EDGE_HOST),
-            ("User-Name", imsi)]
-    return body + [(k.replace("_", "-"), v) for k, v in other.items()]
+    other = {"Destination_Host": EDGE_HOST, **other}
+    return [vsai(), ("Auth-Session-State", 1), ("Destination-Realm", HOME), ("User-Name", imsi)] + [
+        (k.replace("_", "-"), v) for k, v in other.items()]
 
 
 CATEGORY_2 = {
