@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define GENERATION_MS 65536
+#define WINDOWS_AHEAD 8 /* of the calendar: more than two hours */
 
 static void fill_in(struct admission_conf *c)
 {
@@ -185,19 +186,37 @@ static bool book(struct admission *a, uint64_t at_ms, uint8_t prio, bool must)
 	return true;
 }
 
-/* The first appointment with room. S6a cannot tell the device: then nothing is booked, for it will not
- * come, but the appointment counts all the same when it happens to be kept. */
+/* Book a device for its appointment, once however often it is turned away until then. The filter of bits
+ * now and then takes a device for booked that is not, and the slot then holds one more than was meant. */
+static bool book_once(struct admission *a, const struct calendar *c, uint64_t appointment_ms,
+		      uint64_t back_ms, uint8_t prio)
+{
+	uint64_t h = (c->hash ^ appointment_ms) * 0x9e3779b97f4a7c15u;
+	uint64_t bit = 1ull << (h >> 58);
+	_Atomic uint64_t *word = &a->known[(h >> 24) % KNOWN_WORDS];
+
+	if (atomic_load_explicit(word, memory_order_relaxed) & bit)
+		return true;
+	if (!book(a, back_ms, prio, false))
+		return false;
+	atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
+	return true;
+}
+
+/* The first appointment with room. S6a cannot tell it to the device, which will try at times of its own;
+ * it counts all the same when it happens to be kept, and foretells the return. */
 static uint32_t appoint(struct admission *a, const struct admission_ask *ask, const struct calendar *c)
 {
 	uint32_t wait = 0;
 
-	for (unsigned int n = 0; n < 8; n++) {
+	for (unsigned int n = 0; n < WINDOWS_AHEAD; n++) {
 		uint32_t next = calendar_wait(c, ask->now_ms, n);
 
 		if (next == 0)
 			continue;
 		wait = next;
-		if (!ask->obeys || book(a, ask->now_ms + wait * 1000u, ask->prio, false))
+		if (book_once(a, c, calendar_at(c, ask->now_ms, n), ask->now_ms + wait * 1000u,
+			      ask->prio))
 			return wait * 1000u;
 	}
 	if (wait > 0)

@@ -21,7 +21,6 @@ struct admission_ask {
 	uint32_t tenant;
 	uint8_t op, prio;  /* enum op, enum prio */
 	bool begun;        /* continues a procedure that was admitted: it is allowed to finish */
-	bool obeys;        /* the protocol carries a back-off to the device, so its return can be booked */
 };
 
 struct admission_say {

@@ -162,8 +162,11 @@ static void weather(struct admission *a, bool shedding, uint64_t now_ms)
 	if (now_ms - a->calm_ms < CALM_MS)
 		return;
 	atomic_store(&a->storm, false);
-	if (now_ms > atomic_load(&a->booked_ms) + CALENDAR_SLOT_MS)
-		atomic_store(&a->epoch_ms, 0);
+	if (!atomic_load(&a->epoch_ms) || now_ms <= atomic_load(&a->booked_ms) + CALENDAR_SLOT_MS)
+		return;
+	atomic_store(&a->epoch_ms, 0);
+	for (size_t i = 0; i < KNOWN_WORDS; i++)
+		atomic_store_explicit(&a->known[i], 0, memory_order_relaxed);
 }
 
 /* What new attaches must wait for: what flies, and updates beyond the half of the work that they are

@@ -10,6 +10,7 @@
 #define FAIR_N      64      /* tenants, and partners, told apart when sharing */
 #define SLOTS       8192    /* of the calendar: more than CALENDAR_MAX_S of them */
 #define GENERATIONS 4
+#define KNOWN_WORDS (1u << 17) /* a megabyte of bits */
 
 /* A rank orders first messages: class, then who keeps an appointment, then a level that the device
  * keeps for an hour, so that the luck of the draw goes round. */
@@ -52,6 +53,7 @@ struct admission {
 	_Atomic bool storm;                  /* something was shed within the last minute */
 	_Atomic uint64_t epoch_ms;           /* what appointments count from; 0: none */
 	_Atomic uint64_t booked_ms;          /* the last return that is booked */
+	_Atomic uint64_t known[KNOWN_WORDS]; /* who is booked for what */
 	_Atomic uint64_t slot[SLOTS];        /* booked returns: slot number << 32 | count */
 	_Atomic uint64_t overload;           /* sequence in ms << 8 | percent */
 	_Atomic uint32_t rate;               /* requests a second */

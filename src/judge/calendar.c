@@ -71,14 +71,28 @@ bool calendar_due(const struct calendar *c, uint64_t now_ms)
 	return now_ms >= appointment(c, &w);
 }
 
+static struct window nth_window(uint64_t epoch_ms, uint64_t now_ms, unsigned int n)
+{
+	struct window w = window_at(epoch_ms, now_ms < epoch_ms ? epoch_ms : now_ms);
+
+	while (n-- > 0)
+		w = window_at(epoch_ms, w.start_ms + w.len_ms);
+	return w;
+}
+
+uint64_t calendar_at(const struct calendar *c, uint64_t now_ms, unsigned int n)
+{
+	struct window w = nth_window(c->epoch_ms, now_ms, n);
+
+	return appointment(c, &w);
+}
+
 uint32_t calendar_wait(const struct calendar *c, uint64_t now_ms, unsigned int n)
 {
-	struct window w = window_at(c->epoch_ms, now_ms < c->epoch_ms ? c->epoch_ms : now_ms);
+	struct window w = nth_window(c->epoch_ms, now_ms, n);
 	uint64_t at;
 	uint32_t wait;
 
-	while (n-- > 0)
-		w = window_at(c->epoch_ms, w.start_ms + w.len_ms);
 	at = appointment(c, &w);
 	if (at <= now_ms || at - now_ms > CALENDAR_MAX_S * 1000u)
 		return 0;

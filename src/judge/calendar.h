@@ -28,5 +28,8 @@ bool calendar_due(const struct calendar *c, uint64_t now_ms);
  * that the protocol can encode and that does not miss the window; 0: none in that window. */
 uint32_t calendar_wait(const struct calendar *c, uint64_t now_ms, unsigned int n);
 
+/* When the appointment of the `n`th window is; it names the window too, for this device. */
+uint64_t calendar_at(const struct calendar *c, uint64_t now_ms, unsigned int n);
+
 /* Seconds until the present window ends. */
 uint32_t calendar_left(uint64_t epoch_ms, uint64_t now_ms);

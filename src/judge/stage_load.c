@@ -71,8 +71,7 @@ enum finding find_ADMISSION(struct ask *a)
 	sub = ask_sub(a);
 	say = admission_judge(target, &(struct admission_ask){ .imsi = a->f->imsi,
 		.partner = a->f->peer_plmn, .tenant = sub ? sub->tenant : 0, .now_ms = a->f->now_ms,
-		.op = a->f->op, .prio = (uint8_t)ask_prio(a), .begun = begun(a),
-		.obeys = a->f->protocol == PROTO_GTPC });
+		.op = a->f->op, .prio = (uint8_t)ask_prio(a), .begun = begun(a) });
 	if (say.admit)
 		return FIND_NOTHING;
 	a->delay_ms = say.delay_ms;
