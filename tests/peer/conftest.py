@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from diameter import Client, poll  # noqa: E402
 from fd import Authority, FreeDiameter, build_extension  # noqa: E402
-from merlon import BINARY, EDGE_HOST, Merlon, realm  # noqa: E402
+from merlon import BINARY, EDGE_HOST, PORTS, Merlon, realm  # noqa: E402
 
 SIMS = {"meter": 90, "car": 40, "pacemaker": 20}
 CAPTURE_IMSI = "999707364000060"  # of the real MME's requests (test_captures.py)
@@ -47,12 +47,13 @@ def extension(work):
 
 
 class Capture:
-    """Everything on the loopback interface, to a file."""
+    """The Diameter of this run on the loopback interface, to a file."""
 
     def __init__(self, work):
         self.path = os.path.join(work, "lo.pcapng")
+        which = "tcp and (" + " or ".join(f"port {p}" for p in PORTS) + ")"
         with open(os.path.join(work, "dumpcap.log"), "wb") as err:
-            self.process = subprocess.Popen(["dumpcap", "-q", "-i", "lo", "-f", "tcp", "-w", self.path], stderr=err)
+            self.process = subprocess.Popen(["dumpcap", "-q", "-i", "lo", "-f", which, "-w", self.path], stderr=err)
         poll(lambda: self.process.poll() is not None or os.path.exists(self.path), 10, "dumpcap")
 
     def stop(self):

@@ -26,10 +26,28 @@ def realm(plmn):
     return f"epc.mnc{plmn[3:].zfill(3)}.mcc{plmn[:3]}.3gppnetwork.org"
 
 
-def free_port(address="127.0.0.1"):
-    with socket.socket() as s:
-        s.bind((address, 0))
-        return s.getsockname()[1]
+def _free_ports(n):
+    """Below the range that the kernel gives to outgoing connections, so that they stay free until used."""
+    first, found = 20000 + os.getpid() * 37 % 10000, []
+    for port in range(first, first + 2000):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == n:
+            return found
+    raise RuntimeError("no free ports")
+
+
+PORTS = _free_ports(40)  # all that this run uses: what the capture listens to
+_left = list(PORTS)
+
+
+def free_port():
+    return _left.pop()
 
 
 def keys(imsi):
@@ -51,7 +69,7 @@ class Merlon:
         self.roles = [r.strip() for r in roles.split(",")]
         self.port, self.tls_port, self.http_port = free_port(), free_port(), free_port()
         self.home_address = home_address
-        self.home_port = home_port or free_port(home_address)
+        self.home_port = home_port or free_port()
         self.config = os.path.join(where, "merlon.yaml")
         self.events_path = os.path.join(where, "events.jsonl")
         self.listen = listen or ([f"tcp:127.0.0.1:{self.port}"] +
