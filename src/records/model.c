@@ -18,7 +18,8 @@
 #define NUM_4     "4"
 #define NUM_16    "16"
 
-#define CHECK(id, stage, name, ...) name "|"
+/* A choice is stored by its place, and the judge's first check is number 1: none is 0. */
+#define CHECK(id, stage, name, ...) "|" name
 static const char check_names[] =
 #include "judge/check.tab"
 	;
