@@ -83,9 +83,10 @@ static void patch_answer(struct edge_worker *w, const struct dia_pending *p,
 		return;
 	patch->origin_host = w->edge->conf->host;
 	patch->origin_realm = w->edge->conf->realm;
-	*o = judge_overload(w->judge, 0, loop_wall(w->loop));
-	if (from->flags & ORIGIN_DOIC)
+	if (from->flags & ORIGIN_DOIC) {
+		*o = edge_overload(w->edge, loop_wall(w->loop));
 		patch->overload = o;
+	}
 }
 
 static void pass_back(struct edge_worker *w, const struct dia_pending *p, const struct msg *m,
@@ -125,7 +126,7 @@ void edge_answer(void *ctx, struct dia_peer *from, const struct msg *m, const st
 	pass_back(w, p, m, h, raw);
 }
 
-/* Another peer of the same kind may do it (RFC 6733 §5.5.4): the T flag says it may be a second
+/* Another home of the same partition may do it (RFC 6733 §5.5.4): the T flag says it may be a second
  * time. */
 static bool try_again(struct edge_worker *w, struct dia_pending *p)
 {
@@ -137,7 +138,7 @@ static bool try_again(struct edge_worker *w, struct dia_pending *p)
 	bool sent = false;
 
 	if (kept.n > 0 && ++o->tries < TRIES_MAX && o->direction == DIR_TO_HOME) {
-		to = dia_node_route(w->node, DIA_HOME, p->app, (struct view){0}, p->to);
+		to = edge_route_home(w, o->partition, p->app, p->to);
 		wr_view(&out, kept);
 		out.p[4] |= DIA_FLAG_RETRANSMIT;
 		sent =

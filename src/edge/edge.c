@@ -30,7 +30,6 @@ static bool join_workers(struct edge *e)
 static enum err open_shared(struct edge *e, char why[256])
 {
 	const struct edge_conf *c = e->conf;
-	struct admission_conf target = {.ceiling = c->concurrency, .rate = c->capacity};
 	enum err err = serving_open(&e->serving, c->data_dir, why);
 
 	if (err)
@@ -41,9 +40,7 @@ static enum err open_shared(struct edge *e, char why[256])
 	}
 	e->directory = directory_new(SEATS_MAX);
 	e->sightings = sightings_new(c->sightings, e->key);
-	e->target_n = 1;
-	e->target[0] = admission_new(&target, e->key);
-	if (!e->directory || !e->sightings || !e->target[0]) {
+	if (!e->directory || !e->sightings || edge_open_targets(e) != ERR_OK) {
 		snprintf(why, 256, "edge: out of memory for %u sightings", c->sightings);
 		return ERR_FULL;
 	}
@@ -91,7 +88,7 @@ static void *run_worker(void *ctx)
 {
 	struct edge_worker *w = ctx;
 
-	worker_dial_home(w);
+	edge_dial_homes(w);
 	loop_run(w->loop);
 	refusals_flush(&w->refusals);
 	return NULL;
@@ -127,7 +124,7 @@ void edge_free(struct edge *e)
 		if (e->worker[i].loop)
 			worker_free(&e->worker[i]);
 	}
-	for (size_t i = 0; i < e->target_n; i++)
+	for (size_t i = 0; i < EDGE_PARTITION_MAX; i++)
 		admission_free(e->target[i]);
 	sightings_free(e->sightings);
 	directory_free(e->directory);

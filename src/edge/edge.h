@@ -8,12 +8,23 @@
 struct edge;
 
 #define EDGE_LIST_MAX 8
+#define EDGE_PARTITION_MAX 16
+
+/* A home that serves one partition of the subscriptions alone (R-5.1.i). Several of one number share
+ * its work; the first one's limits are the partition's. */
+struct edge_partition {
+	uint32_t number; /* 1..15; the common home is partition 0 */
+	uint32_t concurrency, capacity; /* 0: those of the common home */
+	struct endpoint at;
+};
 
 struct edge_conf {
 	const char *data_dir;	 /* serving.* are read here */
 	struct view host, realm; /* Origin-Host and -Realm that partners see; borrowed */
 	struct endpoint listen[EDGE_LIST_MAX], home[EDGE_LIST_MAX];
 	size_t listen_n, home_n;
+	struct edge_partition partition[EDGE_LIST_MAX];
+	size_t partition_n;
 	struct view own[EDGE_LIST_MAX]; /* address prefixes of our own MMEs */
 	size_t own_n;
 	struct tls *tls; /* NULL: TLS listeners are refused */

@@ -18,7 +18,6 @@
 #include <stdatomic.h>
 
 #define WORKER_MAX 8
-#define TARGET_MAX 16
 
 /* Who asked: kept with a request until its answer, in the bytes that the node keeps for us (so it
  * may alias them). Its size is bounded by DIA_USER. */
@@ -28,7 +27,7 @@ struct __attribute__((may_alias)) origin {
 	uint32_t own_hop_by_hop, own_end_to_end; /* as the asker sent them */
 	uint8_t worker, kind;			 /* the asker's worker; enum dia_peer_kind */
 	uint8_t direction, op, rat, prio, flags;
-	uint8_t host_n, session_n, tries;
+	uint8_t host_n, session_n, tries, partition;
 	uint64_t imsi, imei, visited_plmn, peer_plmn, at_ms;
 	uint8_t host[96];     /* its Origin-Host, for what is learned */
 	uint8_t session[152]; /* its Session-Id, for an answer of our own */
@@ -45,6 +44,12 @@ enum origin_flag {
 
 struct edge;
 
+/* The homes of one partition. */
+struct edge_homes {
+	struct dia_peer *peer[EDGE_LIST_MAX];
+	size_t n;
+};
+
 struct edge_worker {
 	struct edge *edge;
 	struct loop *loop;
@@ -55,7 +60,7 @@ struct edge_worker {
 	struct mailbox *to[WORKER_MAX]; /* to[i]: to worker i; NULL to itself */
 	struct hold *hold;
 	struct keep *keep;
-	struct dia_peer *home[EDGE_LIST_MAX];
+	struct edge_homes homes[EDGE_PARTITION_MAX];
 	uint32_t session_n, turn, end_to_end;
 	bool stopping, stopped;
 	uint8_t index;
@@ -75,8 +80,7 @@ struct edge {
 	struct serving *serving;
 	struct directory *directory;
 	struct sightings *sightings;
-	struct admission *target[TARGET_MAX];
-	size_t target_n;
+	struct admission *target[EDGE_PARTITION_MAX]; /* NULL: no such partition here */
 	size_t worker_n;
 	uint8_t key[HASH_KEY];
 	struct edge_worker worker[WORKER_MAX];
@@ -100,6 +104,19 @@ void edge_fail(struct edge_worker *w, const struct dia_pending *p, uint32_t resu
 enum live_what { LIVE_ARRIVED, LIVE_PASSED, LIVE_REFUSED, LIVE_APPOINTED };
 void edge_live_add(struct edge_worker *w, uint64_t plmn, enum live_what what);
 void edge_live_state(struct edge *e, uint64_t wall_ms); /* every second, one worker */
+
+/* edge/partition.c: which home, and what it can be asked to carry (R-5.1.i). */
+uint8_t edge_partition_of(const struct edge_worker *w, uint64_t imsi);
+/* Tell IoT cards from handsets', by range (R-5.1.h). */
+void edge_count_card(const struct edge_worker *w, uint64_t imsi, uint8_t partition);
+/* An open home of the partition that speaks `app`; NULL: none, and never another partition's. */
+struct dia_peer *edge_route_home(struct edge_worker *w, uint8_t partition, uint32_t app,
+				 const struct dia_peer *not_this);
+/* What partners' nodes are asked to hold back. They know one host, so they hold back from all
+ * partitions alike: it is what the least loaded one needs (RFC 7683 §3). */
+struct overload edge_overload(const struct edge *e, uint64_t wall_ms);
+enum err MUST_USE edge_open_targets(struct edge *e);
+void edge_dial_homes(struct edge_worker *w);
 
 /* edge/route.c: where to. */
 bool edge_route_request(struct edge_worker *w, const struct facts *f, struct seat *seat);

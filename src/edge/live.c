@@ -1,6 +1,7 @@
 /* Figures for the live view: what each network did, and the wave of returns that is coming. */
 #include "edge/inside.h"
 
+#include "base/metric.h"
 #include "judge/calendar.h"
 
 void edge_live_add(struct edge_worker *w, uint64_t plmn, enum live_what what)
@@ -23,19 +24,40 @@ static void set(uint64_t *cell, uint64_t to)
 	__atomic_store_n(cell, to, __ATOMIC_RELAXED);
 }
 
+/* One partition's figures by themselves, and into the sums. */
+static void add_target(const struct admission *a, unsigned int partition, uint64_t wall_ms,
+		       uint64_t *limit, uint64_t *in_flight, uint64_t wave[LIVE_WAVE_MAX])
+{
+	struct admission_state s;
+	uint64_t may, fly;
+
+	admission_look(a, &s);
+	may = (uint64_t)s.limit[0] + s.limit[1] + s.limit[2];
+	fly = (uint64_t)s.flying[0] + s.flying[1] + s.flying[2];
+	metric_set(M_EDGE_PARTITION_LIMIT, partition, may);
+	metric_set(M_EDGE_PARTITION_FLYING, partition, fly);
+	*limit += may;
+	*in_flight += fly;
+	for (uint64_t i = 0; i < LIVE_WAVE_MAX; i++)
+		wave[i] += admission_booked(a, wall_ms + i * CALENDAR_SLOT_MS);
+}
+
 void edge_live_state(struct edge *e, uint64_t wall_ms)
 {
 	struct live *l = e->conf->live;
-	struct admission_state s;
+	uint64_t limit = 0, in_flight = 0, wave[LIVE_WAVE_MAX] = {0};
 
 	if (!l)
 		return;
-	admission_look(e->target[0], &s);
-	set(&l->limit, (uint64_t)s.limit[0] + s.limit[1] + s.limit[2]);
-	set(&l->in_flight, (uint64_t)s.flying[0] + s.flying[1] + s.flying[2]);
-	set(&l->overload_percent, admission_overload(e->target[0], wall_ms).reduction);
+	for (unsigned int p = 0; p < EDGE_PARTITION_MAX; p++) {
+		if (e->target[p])
+			add_target(e->target[p], p, wall_ms, &limit, &in_flight, wave);
+	}
+	set(&l->limit, limit);
+	set(&l->in_flight, in_flight);
+	set(&l->overload_percent, edge_overload(e, wall_ms).reduction);
 	set(&l->wave_slot_ms, CALENDAR_SLOT_MS);
 	for (uint64_t i = 0; i < LIVE_WAVE_MAX; i++)
-		set(&l->wave[i], admission_booked(e->target[0], wall_ms + i * CALENDAR_SLOT_MS));
+		set(&l->wave[i], wave[i]);
 	set(&l->wave_n, LIVE_WAVE_MAX);
 }

@@ -57,7 +57,7 @@ static bool compat_of(const struct edge_worker *w, const struct facts *f)
 static void reject(struct edge_worker *w, const struct dia_peer *from, const struct msg *m,
 		   const struct dia_header *h, const struct facts *f, const struct verdict *v)
 {
-	struct overload o = judge_overload(w->judge, 0, f->now_ms);
+	struct overload o = edge_overload(w->edge, f->now_ms);
 	struct dia_reply reply = {.overload = o.reduction > 0 ? &o : NULL,
 				  .compat = compat_of(w, f)};
 	struct wr out = {.p = w->out, .cap = sizeof w->out};
@@ -176,12 +176,13 @@ static void send_on(struct edge_worker *w, struct dia_peer *from, const struct m
 				.code = h->code};
 	struct wr out = {.p = w->out, .cap = sizeof w->out};
 	struct dia_patch patch;
-	struct dia_peer *to;
 	uint8_t room[512];
 	struct origin o;
 	struct seat seat;
 
 	fill_origin(w, &o, from, m, h, f, v);
+	if (f->direction == DIR_TO_HOME)
+		o.partition = edge_partition_of(w, f->imsi);
 	patch_for(w, from, f, v, &patch, &o, room, sizeof room);
 	dia_patch(&out, m, h, raw, &patch);
 	memcpy(p.user, &o, sizeof o);
@@ -192,8 +193,8 @@ static void send_on(struct edge_worker *w, struct dia_peer *from, const struct m
 		return;
 	}
 	if (f->direction == DIR_TO_HOME) {
-		to = dia_node_route(w->node, DIA_HOME, h->app, (struct view){0}, NULL);
-		edge_forward(w, to, &out, &p);
+		edge_count_card(w, f->imsi, o.partition);
+		edge_forward(w, edge_route_home(w, o.partition, h->app, NULL), &out, &p);
 	} else if (!edge_route_request(w, f, &seat)) {
 		metric_add(M_EDGE_DROPPED, 2, 1);
 		edge_fail(w, &p, UNABLE_TO_DELIVER);

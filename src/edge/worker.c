@@ -199,7 +199,7 @@ static void name_faces(struct edge_worker *w)
 	    .app_n = 3,
 	    .state_id = (uint32_t)(loop_wall(w->loop) / 1000),
 	    .watchdog_ms = c->watchdog_ms,
-	    .peer_max = c->conn_max + EDGE_LIST_MAX,
+	    .peer_max = c->conn_max + 2 * EDGE_LIST_MAX,
 	    .pending_max = c->in_flight,
 	    .pending_ms = c->answer_ms,
 	};
@@ -224,7 +224,7 @@ static enum err open_parts(struct edge_worker *w)
 		return ERR_FULL;
 	dia_node_strict(w->node, DIA_RELAY);
 	w->book = serving_book(w->read);
-	w->judge = judge_new(w->book, e->sightings, e->target, e->target_n, e->key);
+	w->judge = judge_new(w->book, e->sightings, e->target, EDGE_PARTITION_MAX, e->key);
 	if (!w->judge)
 		return ERR_FULL;
 	judge_identity(w->judge, e->conf->host, e->conf->realm);
@@ -265,18 +265,9 @@ enum err worker_listen(struct edge_worker *w, char why[256])
 	}
 	for (size_t i = 0; i < c->home_n && !err; i++)
 		err = loop_prepare(&c->home[i], why);
+	for (size_t i = 0; i < c->partition_n && !err; i++)
+		err = loop_prepare(&c->partition[i].at, why);
 	return err;
-}
-
-void worker_dial_home(struct edge_worker *w)
-{
-	const struct edge_conf *c = w->edge->conf;
-
-	for (size_t i = 0; i < c->home_n; i++) {
-		struct endpoint *to = (struct endpoint *)(uintptr_t)&c->home[i];
-
-		w->home[i] = dia_node_peer(w->node, DIA_HOME, (struct view){0}, to);
-	}
 }
 
 void worker_free(struct edge_worker *w)

@@ -4,5 +4,4 @@
 
 enum err MUST_USE worker_open(struct edge *e, size_t index, char why[256]);
 enum err MUST_USE worker_listen(struct edge_worker *w, char why[256]);
-void worker_dial_home(struct edge_worker *w);
 void worker_free(struct edge_worker *w);

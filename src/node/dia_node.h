@@ -138,6 +138,10 @@ const struct dia_peer_info *dia_peer_info(const struct dia_peer *p);
 struct dia_peer *dia_node_route(struct dia_node *n, enum dia_peer_kind kind, uint32_t app,
 				struct view dest_host, const struct dia_peer *not_this);
 
+/* The same choice among these peers alone, whatever their kind; closed ones are passed over. */
+struct dia_peer *dia_node_choose(struct dia_node *n, struct dia_peer *const *among, size_t count,
+				 uint32_t app, const struct dia_peer *not_this);
+
 /* Our own host in a Route-Record (RFC 6733 §6.1.7): answer 3005 LOOP_DETECTED. */
 bool dia_looped(const struct dia_node_conf *me, const struct msg *m);
 

@@ -23,17 +23,24 @@ static uint64_t cost(const struct dia_peer *p)
 struct dia_peer *dia_node_route(struct dia_node *n, enum dia_peer_kind kind, uint32_t app,
 				struct view dest_host, const struct dia_peer *not_this)
 {
-	struct dia_peer *best = dest_host.n > 0 ? dia_node_peer_of_host(n, dest_host) : NULL;
-	uint32_t open_n = n->open_n[kind];
+	struct dia_peer *named = dest_host.n > 0 ? dia_node_peer_of_host(n, dest_host) : NULL;
 
-	if (best && best != not_this && best->info.kind == kind && speaks(best, app))
-		return best;
-	best = NULL;
+	if (named && named != not_this && named->info.kind == kind && speaks(named, app))
+		return named;
+	return dia_node_choose(n, n->open[kind], n->open_n[kind], app, not_this);
+}
+
+struct dia_peer *dia_node_choose(struct dia_node *n, struct dia_peer *const *among, size_t count,
+				 uint32_t app, const struct dia_peer *not_this)
+{
+	struct dia_peer *best = NULL;
+
 	n->turn++; /* equals share */
-	for (uint32_t i = 0; i < open_n; i++) {
-		struct dia_peer *p = n->open[kind][(i + n->turn) % open_n];
+	for (size_t i = 0; i < count; i++) {
+		struct dia_peer *p = among[(i + n->turn) % count];
 
-		if (p != not_this && speaks(p, app) && (!best || cost(p) < cost(best)))
+		if (p != not_this && p->info.state == DIA_OPEN && speaks(p, app) &&
+		    (!best || cost(p) < cost(best)))
 			best = p;
 	}
 	return best;
