@@ -25,6 +25,7 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 	enum err err = conf_read(file, c, why);
 	struct tls_files f = {c->tls_chain, c->tls_key, c->tls_ca,
 			      c->tls_crl[0] ? c->tls_crl : NULL};
+	static struct edge_conf edge;
 	struct tls *tls;
 
 	if (!err)
@@ -33,6 +34,8 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 		err = check_endpoints("edge.home", &c->edge_home, why);
 	if (!err)
 		err = check_endpoints("home.listen", &c->home_listen, why);
+	if (!err)
+		err = roles_partitions(&c->edge_partitions, &edge, why);
 	for (size_t i = 0; i < c->roles.n && !err; i++) {
 		if (role_find(c->roles.text[i]))
 			continue;

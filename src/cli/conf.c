@@ -43,6 +43,33 @@ static void realm_of(uint64_t plmn, char realm[CONF_TEXT_MAX])
 		snprintf(realm, CONF_TEXT_MAX, "epc.mnc%.3s.mcc%.3s.3gppnetwork.org", d + 3, d);
 }
 
+bool conf_stores_of(const struct conf *c, uint32_t partition, char dir[CONF_TEXT_MAX])
+{
+	int n;
+
+	if (partition == 0)
+		n = snprintf(dir, CONF_TEXT_MAX, "%s", c->data_dir);
+	else
+		n = snprintf(dir, CONF_TEXT_MAX, "%s/partition-%u", c->data_dir, partition);
+	return n > 0 && n < CONF_TEXT_MAX;
+}
+
+bool conf_stores(const struct conf *c, char dir[CONF_TEXT_MAX])
+{
+	return conf_stores_of(c, c->home_partition, dir);
+}
+
+/* Each home is a node of its own name: the edge tells them apart by it. */
+static bool fill_home(struct conf *c)
+{
+	char head[24] = "home.", dir[CONF_TEXT_MAX];
+
+	if (c->home_partition > 0)
+		snprintf(head, sizeof head, "home-%u.", c->home_partition);
+	return fill(c->home_host, head, c->realm) && conf_stores(c, dir) &&
+	       fill(c->master_key, dir, "/master.key");
+}
+
 enum err conf_parse(struct view yaml, const char *file, struct conf *c, char why[256])
 {
 	enum err err;
@@ -53,8 +80,7 @@ enum err conf_parse(struct view yaml, const char *file, struct conf *c, char why
 		return err;
 	if (!c->realm[0])
 		realm_of(c->plmn, c->realm);
-	if (!fill(c->edge_host, "edge.", c->realm) || !fill(c->home_host, "home.", c->realm) ||
-	    !fill(c->master_key, c->data_dir, "/master.key") ||
+	if (!fill(c->edge_host, "edge.", c->realm) || !fill_home(c) ||
 	    !fill(c->watch_events, c->data_dir, "/events/events.jsonl")) {
 		snprintf(why, 256, "%s: data_dir or network.realm is too long", file);
 		return ERR_CONFIG;
@@ -103,12 +129,12 @@ static bool follow(char path[CONF_TEXT_MAX], const char *from, const char *to)
 
 enum err conf_move(struct conf *c, const char *data_dir, char why[256])
 {
-	char from[CONF_TEXT_MAX];
+	char from[CONF_TEXT_MAX], dir[CONF_TEXT_MAX];
 
 	snprintf(from, sizeof from, "%s", c->data_dir);
 	c->data_dir[0] = 0;
 	if (fill(c->data_dir, data_dir, "") && follow(c->master_key, from, data_dir) &&
-	    follow(c->watch_events, from, data_dir))
+	    follow(c->watch_events, from, data_dir) && conf_stores(c, dir))
 		return ERR_OK;
 	snprintf(why, 256, "--data: the path is too long");
 	return ERR_CONFIG;

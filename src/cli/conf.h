@@ -26,5 +26,11 @@ enum err MUST_USE conf_parse(struct view yaml, const char *file, struct conf *c,
 /* Move the data directory, and the paths that follow it, elsewhere (run --data). */
 enum err MUST_USE conf_move(struct conf *c, const char *data_dir, char why[256]);
 
+/* Where the home that this configuration describes keeps its stores: data_dir, or a directory of its
+ * own in it for a partition (R-5.1.i). False: the path is too long. */
+bool conf_stores(const struct conf *c, char dir[CONF_TEXT_MAX]);
+/* The same for any partition. */
+bool conf_stores_of(const struct conf *c, uint32_t partition, char dir[CONF_TEXT_MAX]);
+
 /* The file to read: the one asked for, else /etc/merlon/merlon.yaml where it exists, else NULL: defaults. */
 const char *conf_file(const char *asked);

@@ -56,19 +56,30 @@ static enum err site_key_of(const char *dir, uint8_t key[16], char why[256])
 	return n == 16 ? ERR_OK : io_error("site key", path, why);
 }
 
+static enum err make_in(const char *dir, const char *name, mode_t mode, char why[256])
+{
+	char path[CONF_TEXT_MAX + 32];
+
+	snprintf(path, sizeof path, "%s%s", dir, name);
+	return mkdir(path, mode) == 0 || errno == EEXIST ? ERR_OK
+							  : io_error("directory", path, why);
+}
+
 enum err prepare_data(const struct conf *c, uint8_t site_key[16], char why[256])
 {
-	char vault[CONF_TEXT_MAX + 32];
+	char vault[CONF_TEXT_MAX + 32], stores[CONF_TEXT_MAX];
 	enum err err = make_dir(c->data_dir, why);
 
 	if (!err)
 		err = site_key_of(c->data_dir, site_key, why);
-	snprintf(vault, sizeof vault, "%s/events", c->data_dir);
-	if (!err && mkdir(vault, 0750) != 0 && errno != EEXIST)
-		err = io_error("directory", vault, why);
+	if (!err)
+		err = make_in(c->data_dir, "/events", 0750, why);
+	/* Whoever imports must find vault.pub and the spool in it, as in data_dir. */
+	if (!err && conf_stores(c, stores))
+		err = make_in(stores, "", 0755, why);
 	if (err || access(c->master_key, F_OK) == 0)
 		return err;
-	snprintf(vault, sizeof vault, "%s/vault-auc", c->data_dir);
+	snprintf(vault, sizeof vault, "%s/vault-auc", stores);
 	if (access(vault, F_OK) == 0) { /* never a new key beside an old vault */
 		snprintf(why, 256,
 			 "home.master_key: %.180s is missing, but there is a vault; restore it",
@@ -112,7 +123,7 @@ static enum err own(const char *path, uid_t uid, gid_t gid, char why[256])
 	return err;
 }
 
-enum err prepare_owner(const struct conf *c, const char *const *names, const char *user,
+enum err prepare_owner(const char *dir, const char *const *names, const char *user,
 		       char why[256])
 {
 	char path[CONF_TEXT_MAX + 64];
@@ -125,7 +136,7 @@ enum err prepare_owner(const struct conf *c, const char *const *names, const cha
 		return ERR_CONFIG;
 	}
 	for (; *names && !err; names++) {
-		snprintf(path, sizeof path, "%s/%s", c->data_dir, *names);
+		snprintf(path, sizeof path, "%s/%s", dir, *names);
 		if ((*names)[0])
 			err = own(path, uid, gid, why);
 		else if (chown(path, uid, gid) != 0)

@@ -1,6 +1,7 @@
 #include "cli/roles.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static enum err parse_endpoints(const char *key, const struct conf_list *list, struct endpoint *to,
 				size_t *n, char why[256])
@@ -11,6 +12,56 @@ static enum err parse_endpoints(const char *key, const struct conf_list *list, s
 			continue;
 		snprintf(why, 256, "%s: %.100s is not tcp:, tls: or sctp:ADDRESS:PORT", key,
 			 list->text[i]);
+		return ERR_CONFIG;
+	}
+	return ERR_OK;
+}
+
+static bool number_of(const char *text, uint32_t max, uint32_t *to)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	*to = (uint32_t)n;
+	return text[0] >= '0' && text[0] <= '9' && !*end && n >= 1 && n <= max;
+}
+
+/* "1=tcp:127.0.0.1:3871 concurrency=512 capacity=1000" */
+static bool parse_partition(const char *text, struct edge_partition *p)
+{
+	char room[CONF_TEXT_MAX], *left = room, *word, *value;
+
+	*p = (struct edge_partition){0};
+	snprintf(room, sizeof room, "%s", text);
+	while ((word = strsep(&left, " "))) {
+		value = strchr(word, '=');
+		if (!value)
+			return false;
+		*value++ = 0;
+		if (strcmp(word, "concurrency") == 0 && p->number > 0) {
+			if (!number_of(value, 100000, &p->concurrency))
+				return false;
+		} else if (strcmp(word, "capacity") == 0 && p->number > 0) {
+			if (!number_of(value, 1000000, &p->capacity))
+				return false;
+		} else if (p->number > 0 || !number_of(word, EDGE_PARTITION_MAX - 1, &p->number) ||
+			   endpoint_parse(view_of(value), &p->at) != ERR_OK) {
+			return false;
+		}
+	}
+	return p->number > 0;
+}
+
+enum err roles_partitions(const struct conf_list *list, struct edge_conf *to, char why[256])
+{
+	to->partition_n = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		if (parse_partition(list->text[i], &to->partition[to->partition_n++]))
+			continue;
+		snprintf(why, 256,
+			 "edge.partitions: %.100s is not N=tcp:ADDRESS:PORT (or tls:, sctp:), N 1 to "
+			 "%d, with concurrency=N and capacity=N if wanted",
+			 list->text[i], EDGE_PARTITION_MAX - 1);
 		return ERR_CONFIG;
 	}
 	return ERR_OK;
@@ -89,6 +140,8 @@ static enum err open_edge(struct role_env *e, char why[256])
 		err = parse_endpoints("edge.home", &e->conf.edge_home, e->edge_conf.home,
 				      &e->edge_conf.home_n, why);
 	if (!err)
+		err = roles_partitions(&e->conf.edge_partitions, &e->edge_conf, why);
+	if (!err)
 		err = edge_start(&e->edge, &e->edge_conf, why);
 	return err;
 }
@@ -131,6 +184,8 @@ static enum err open_home(struct role_env *e, char why[256])
 		return err;
 	*h = (struct home_conf){
 	    .data_dir = c->data_dir,
+	    .stores = e->stores,
+	    .partition = c->home_partition,
 	    .master_key = c->master_key,
 	    .host = view_of(c->home_host),
 	    .realm = view_of(c->realm),
@@ -142,6 +197,8 @@ static enum err open_home(struct role_env *e, char why[256])
 	    .watchdog_ms = c->edge_watchdog_ms,
 	    .vector_max = c->home_vectors,
 	};
+	if (!conf_stores(c, e->stores))
+		return ERR_CONFIG; /* told when it was read */
 	err = parse_endpoints("home.listen", &c->home_listen, e->listen, &h->listen_n, why);
 	if (err)
 		return err;
@@ -186,7 +243,7 @@ static void stop_watch(struct role_env *e)
 }
 
 const struct role roles[] = {
-    {"watch", 0, open_watch, run_watch, stop_watch, NULL, true, true, {"events"}},
+    {"watch", 0, open_watch, run_watch, stop_watch, NULL, true, true, {"events"}, false},
     {"keeper",
      1,
      open_keeper,
@@ -196,7 +253,8 @@ const struct role roles[] = {
      true,
      true,
      {"", "records.db", "records.db-wal", "records.db-shm", "journal.head", "keeper.key",
-      "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup"}},
+      "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup"},
+     false},
     {"home",
      2,
      open_home,
@@ -205,8 +263,9 @@ const struct role roles[] = {
      NULL,
      true,
      true,
-     {"registrations", "vault-auc", "sqn", "spool"}},
-    {"edge", 3, open_edge, run_edge, stop_edge, reload_edge, true, false, {NULL}},
+     {"registrations", "vault-auc", "sqn", "spool"},
+     true},
+    {"edge", 3, open_edge, run_edge, stop_edge, reload_edge, true, false, {NULL}, false},
 };
 const size_t role_n = sizeof roles / sizeof *roles;
 

@@ -25,6 +25,7 @@ struct role_env {
 	struct home_conf home_conf;
 	struct keeper_conf keeper_conf;
 	struct endpoint listen[CONF_LIST_MAX];
+	char stores[CONF_TEXT_MAX]; /* of home */
 	struct edge *edge;
 	struct home *home;
 	struct keeper *keeper;
@@ -40,8 +41,12 @@ struct role {
 	void (*stop)(struct role_env *e);			  /* any thread */
 	void (*reload)(struct role_env *e, const struct conf *c); /* any thread; may be NULL */
 	bool network, writes; /* its sandbox: sockets; files below data_dir */
-	const char *own[12];  /* what is its own in data_dir; "" is the directory itself */
+	const char *own[12];  /* what is its own in its directory; "" is the directory itself */
+	bool stores;	      /* that is conf_stores(), else data_dir */
 };
+
+/* edge.partitions. ERR_CONFIG with one clear line. */
+enum err MUST_USE roles_partitions(const struct conf_list *list, struct edge_conf *to, char why[256]);
 
 extern const struct role roles[];
 extern const size_t role_n;

@@ -107,12 +107,13 @@ static const char *user_of(const struct house *h, const struct role *r, char nam
 
 static enum err enter_sandbox(struct house *h, struct role_env *e, char why[256])
 {
-	char name[64], degraded[128] = "";
+	char name[64], degraded[128] = "", stores[CONF_TEXT_MAX];
+	const char *dir = e->role->stores && conf_stores(&h->conf, stores) ? stores : h->conf.data_dir;
 	struct sandbox box = {.user = user_of(h, e->role, name),
 			      .network = e->role->network,
 			      .threads = true,
-			      .write_dir = e->role->writes ? h->conf.data_dir : NULL};
-	enum err err = box.user ? prepare_owner(&h->conf, e->role->own, box.user, why) : ERR_OK;
+			      .write_dir = e->role->writes ? dir : NULL};
+	enum err err = box.user ? prepare_owner(dir, e->role->own, box.user, why) : ERR_OK;
 
 	if (!err)
 		err = sandbox_enter(&box, degraded, why);

@@ -17,10 +17,10 @@ struct supervise {
 int supervise(const struct supervise *s);
 
 /* Make what a first start needs below data_dir: the directory, the site key, the vault's master
- * key. */
+ * key; a partition's directory. */
 enum err MUST_USE prepare_data(const struct conf *c, uint8_t site_key[16], char why[256]);
 
-/* Give a role's user (a name, or a number) the files of the data directory that are its own. As
- * root only; files that are not there are passed over. */
-enum err MUST_USE prepare_owner(const struct conf *c, const char *const *names, const char *user,
+/* Give a role's user (a name, or a number) the files of `dir` that are its own. As root only; files
+ * that are not there are passed over. */
+enum err MUST_USE prepare_owner(const char *dir, const char *const *names, const char *user,
 				char why[256]);

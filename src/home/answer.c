@@ -21,12 +21,28 @@ struct home_rows worker_rows(struct home_worker *w, uint64_t imsi, struct reg_ro
 	struct home_rows rows = {.reg = reg};
 
 	rows.sub = w->book->sub(w->book->ctx, imsi);
+	if (rows.sub && rows.sub->partition != w->partition)
+		rows.sub = NULL;
 	if (rows.sub)
 		rows.profile = w->book->profile(w->book->ctx, rows.sub->profile);
 	if (reg_get(w->reg, imsi, reg)) {
 		memset(reg, 0, sizeof *reg);
 		reg->imsi = imsi;
 	}
+	return rows;
+}
+
+/* The same for a request: one that came to the wrong home shows a wrong route, and is told. */
+static struct home_rows rows_of(const struct asked *q, uint64_t imsi, struct reg_row *reg)
+{
+	struct home_worker *w = q->w;
+	struct home_rows rows = worker_rows(w, imsi, reg);
+	const struct sub_row *theirs = rows.sub ? NULL : w->book->sub(w->book->ctx, imsi);
+
+	if (theirs)
+		LOG(LOG_NOTE, "home.other_partition", KV("op", op_names[q->op]), kv_id("imsi", imsi),
+		    KV("partition", (uint64_t)theirs->partition), KV("ours", (uint64_t)w->partition),
+		    KV("peer", tab_get(q->in.m, AVP_ORIGIN_HOST)), KV_CLAUSE("R-5.1.i"));
 	return rows;
 }
 
@@ -147,7 +163,7 @@ static void air(const struct asked *q)
 	enum err err = ERR_NOT_FOUND;
 
 	s6a_air_read(q->in.m, &a);
-	rows = worker_rows(w, a.imsi, &reg);
+	rows = rows_of(q, a.imsi, &reg);
 	if (rows.sub)
 		err = vault_get(w->vault, a.imsi, &key);
 	if (rows.sub && err == ERR_NOT_FOUND)
@@ -180,7 +196,7 @@ static void ulr(const struct asked *q)
 	struct home_rows rows;
 
 	s6a_ulr_read(q->in.m, &u);
-	rows = worker_rows(w, u.imsi, &reg);
+	rows = rows_of(q, u.imsi, &reg);
 	update_location(&w->self, &rows, &u, loop_wall(w->loop), &r);
 	tell(q, u.imsi, r.result);
 	visited = r.result ? w->book->network(w->book->ctx, u.plmn) : NULL;
@@ -197,7 +213,7 @@ static void pur(const struct asked *q)
 	uint64_t imsi = s6a_imsi(q->in.m);
 	struct purge_result r;
 	struct reg_row reg;
-	struct home_rows rows = worker_rows(w, imsi, &reg);
+	struct home_rows rows = rows_of(q, imsi, &reg);
 
 	purge(&rows, tab_get(q->in.m, AVP_ORIGIN_HOST), s6a_pur_flags(q->in.m), &r);
 	tell(q, imsi, r.result);
@@ -214,7 +230,7 @@ static void nor(const struct asked *q)
 	uint64_t imsi = s6a_imsi(q->in.m);
 	struct notify_result r;
 	struct reg_row reg;
-	struct home_rows rows = worker_rows(w, imsi, &reg);
+	struct home_rows rows = rows_of(q, imsi, &reg);
 
 	notify(&rows, tab_get(q->in.m, AVP_ORIGIN_HOST), s6a_imei(q->in.m), &r);
 	tell(q, imsi, r.result);

@@ -274,6 +274,11 @@ static enum err says(char why[256], enum err err, const char *what, const char *
 	return err;
 }
 
+static const char *stores_of(const struct home_conf *conf)
+{
+	return conf->stores ? conf->stores : conf->data_dir;
+}
+
 static enum err open_vault(struct home *h, const struct home_conf *conf, char why[256])
 {
 	struct secret32 master;
@@ -281,15 +286,15 @@ static enum err open_vault(struct home *h, const struct home_conf *conf, char wh
 	enum err err = seal_master_load(conf->master_key, &master, why);
 
 	if (!err)
-		err = vault_open(&h->vault, conf->data_dir, &master, why);
+		err = vault_open(&h->vault, stores_of(conf), &master, why);
 	if (!err) {
 		sealbox_pair(&master, h->chores.pub, &h->chores.priv);
-		err = spool_pub_put(conf->data_dir, h->chores.pub, why);
+		err = spool_pub_put(stores_of(conf), h->chores.pub, why);
 	}
 	secret_wipe(&master, sizeof master);
 	if (err)
 		return err;
-	snprintf(path, sizeof path, "%s/" SPOOL_DIR, conf->data_dir);
+	snprintf(path, sizeof path, "%s/" SPOOL_DIR, stores_of(conf));
 	errno = 0;
 	if (mkdir(path, 0770) == 0 || errno == EEXIST)
 		h->chores.spool_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -297,7 +302,7 @@ static enum err open_vault(struct home *h, const struct home_conf *conf, char wh
 		return says(why, ERR_IO, "cannot open", path);
 	h->w.vault = vault_reader(h->vault);
 	return h->w.vault ? ERR_OK
-			  : says(why, ERR_FULL, "cannot read the vault of", conf->data_dir);
+			  : says(why, ERR_FULL, "cannot read the vault of", stores_of(conf));
 }
 
 static enum err open_sqn(struct home *h, const struct home_conf *conf, char why[256])
@@ -306,7 +311,7 @@ static enum err open_sqn(struct home *h, const struct home_conf *conf, char why[
 	char path[512];
 	enum err err;
 
-	snprintf(path, sizeof path, "%s/sqn", conf->data_dir);
+	snprintf(path, sizeof path, "%s/sqn", stores_of(conf));
 	errno = 0;
 	h->sqn_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (h->sqn_fd < 0)
@@ -324,7 +329,7 @@ static enum err open_stores(struct home *h, const struct home_conf *conf, char w
 	enum err err = serving_open(&h->serving, conf->data_dir, why);
 
 	if (!err)
-		err = reg_open(&h->reg, conf->data_dir, why);
+		err = reg_open(&h->reg, stores_of(conf), why);
 	if (!err)
 		err = open_vault(h, conf, why);
 	if (!err)
@@ -336,7 +341,7 @@ static enum err open_stores(struct home *h, const struct home_conf *conf, char w
 	w->reg = reg_worker(h->reg);
 	w->means = (struct auth_means){.aka = aka_new(), .sqn = h->sqn};
 	if (!w->read || !w->reg || !w->means.aka)
-		return says(why, ERR_FULL, "cannot read the stores of", conf->data_dir);
+		return says(why, ERR_FULL, "cannot read the stores of", stores_of(conf));
 	w->book = serving_book(w->read);
 	feed_init(&w->feed, reg_cursor(w->reg));
 	h->chores.sqn = h->sqn;
@@ -365,6 +370,7 @@ static enum err make_worker(struct home *h, const struct home_conf *conf, char w
 	    .pending_max = OUTBOX_MAX,
 	    .pending_ms = 10000,
 	};
+	w->partition = conf->partition;
 	w->pace = conf->pace ? conf->pace : 200;
 	w->mem = (struct arena){.base = malloc(ARENA_SIZE), .cap = ARENA_SIZE};
 	w->out = (struct wr){.p = malloc(OUT_SIZE), .cap = OUT_SIZE};
@@ -385,7 +391,7 @@ static enum err join_loop(struct home *h, const struct home_conf *conf, char why
 	enum err err = loop_watch(l, reg_done_fd(h->w.reg), on_durable, h);
 
 	if (err)
-		return says(why, err, "cannot watch the commits of", conf->data_dir);
+		return says(why, err, "cannot watch the commits of", stores_of(conf));
 	for (size_t i = 0; i < conf->listen_n && !err; i++) {
 		const struct endpoint *e = &conf->listen[i];
 

@@ -7,7 +7,9 @@
 struct home;
 
 struct home_conf {
-	const char *data_dir;	 /* serving.*, registrations, vault, sqn */
+	const char *data_dir;	 /* serving.* */
+	const char *stores;	 /* registrations, vault, sqn, spool; NULL: data_dir */
+	uint32_t partition;	 /* of the subscriptions, the one served here (R-5.1.i) */
 	const char *master_key;	 /* path of the master key file */
 	struct view host, realm; /* Origin-Host, Origin-Realm */
 	uint64_t own_plmn;

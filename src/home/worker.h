@@ -24,6 +24,7 @@ struct home_worker {
 	struct dia_node *node;
 	struct dia_node_conf me;
 	struct home_self self;
+	uint32_t partition; /* of the subscriptions that are ours */
 
 	struct serving_read *read;
 	const struct book *book;
@@ -43,7 +44,8 @@ struct home_worker {
 	struct wr out;	  /* of one answer */
 };
 
-/* The rows of a subscriber. `reg` is the caller's room for the registration. */
+/* The rows of a subscriber. `reg` is the caller's room for the registration. A subscription of another
+ * partition is none of ours (R-5.1.i): one that moved there is withdrawn here, as a deleted one is. */
 struct home_rows worker_rows(struct home_worker *w, uint64_t imsi, struct reg_row *reg);
 
 /* --- answer.c: requests of others --- */
