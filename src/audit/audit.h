@@ -55,7 +55,7 @@ enum from { FROM_MME, FROM_OTHER, FROM_FAR, FROM_BLOCKED, FROM_N };
 #define IMEI_OTHER "00199000000002"
 #define IMEI_BLACK "00199000000009"
 
-enum say {
+enum message {
 	SAY_AIR,
 	SAY_ULR,
 	SAY_PUR,
@@ -74,7 +74,7 @@ enum say {
  * realm, home's and the edge's host name, another network's realm. NULL and 0: what a good message
  * says. */
 struct canary {
-	enum say say;
+	enum message say;
 	enum who who;
 	enum from from;
 	const char *origin_host, *origin_realm, *dest_host, *dest_realm, *route, *visited, *imei;
@@ -137,6 +137,9 @@ enum err MUST_USE canary_send(struct audit *a, const struct canary *c);
 enum state canary_try(struct audit *a, const struct attempt *t, struct proof *p);
 /* The node, connected; NULL, and a->node_why. */
 struct probe *canary_node(struct audit *a, enum from from);
+/* Did that very check refuse during this attempt? Others may have stepped in for one that is off.
+ * `*known`: the counters could be read. */
+bool canary_counted(struct audit *a, const char *check, bool *known);
 /* The answer as a person reads it. */
 const char *canary_heard(const struct audit *a, enum err err, char text[64]);
 

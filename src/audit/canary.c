@@ -307,8 +307,7 @@ static size_t exceptions(const struct audit *a, const char *check, const char **
 	return n;
 }
 
-/* Did that very check refuse? Others may have stepped in for one that is off. */
-static bool counted(struct audit *a, const char *check, bool *known)
+bool canary_counted(struct audit *a, const char *check, bool *known)
 {
 	char number[16];
 	char *page = sight_page(a);
@@ -335,7 +334,7 @@ static enum state try_refusal(struct audit *a, const struct attempt *t, struct p
 	n = exceptions(a, t->check, &apart);
 	if (apart)
 		return proof(p, NOT_SHOWN, "%s: rule %s treats the canary apart", t->check, apart);
-	ours = counted(a, t->check, &known);
+	ours = canary_counted(a, t->check, &known);
 	if (known && !ours)
 		return proof(p, NOT_SHOWN, "%s: answered %s, but not by %s", t->what, heard,
 			     t->check);

@@ -10,6 +10,7 @@
 #define CHANGE_MS 6000 /* a change of the records reaches the edge within this */
 #define FLOOD_N 60
 #define APNS 8
+#define SILENCE_MS 500 /* without an answer: it was dropped */
 
 /* Ask until success, for what was just made may not have arrived. False: `p` says why. */
 static bool ask_ok(struct audit *a, const struct attempt *t, const struct canary *c,
@@ -336,6 +337,7 @@ enum state try_flood(struct audit *a, const struct attempt *t, struct proof *p)
 	const struct canary low = {.say = SAY_AIR, .who = WHO_UTRAN, .from = FROM_FAR};
 	const struct canary vital = {.say = SAY_AIR, .who = WHO_VITAL, .from = FROM_FAR};
 	size_t refused = 0, passed = 0;
+	bool known, counted;
 	enum err err = ERR_OK;
 
 	if (!ask_ok(a, t, &vital, p))
@@ -350,8 +352,11 @@ enum state try_flood(struct audit *a, const struct attempt *t, struct proof *p)
 	if (err)
 		return proof(p, NOT_SHOWN, "after %zu answers: %s", refused + passed,
 			     err_text(err));
-	if (refused == 0)
-		return proof(p, NOT_SHOWN, "%d requests at once beyond the rate: none was refused",
+	counted = canary_counted(a, "load.partner_rate", &known);
+	if (refused == 0 ||
+	    (known && !counted)) /* home, too, gives one card only so many vectors */
+		return proof(p, NOT_SHOWN,
+			     "%d requests at once beyond the rate: load.partner_rate refused none",
 			     FLOOD_N);
 	err = canary_ask(a, &vital);
 	if (err || a->answer.result != SUCCESS)
@@ -359,4 +364,27 @@ enum state try_flood(struct audit *a, const struct attempt *t, struct proof *p)
 	return proof(p, SHOWN,
 		     "of %d low-class requests %zu waited (4181); critical ones were answered",
 		     FLOOD_N, refused);
+}
+
+/* Unknown subscribers beyond the far network's rate: the first are told so, the others fall into
+ * silence. */
+enum state try_unknown_flood(struct audit *a, const struct attempt *t, struct proof *p)
+{
+	const struct canary unknown = {.say = SAY_AIR, .who = WHO_UNKNOWN, .from = FROM_FAR};
+	size_t told = 0;
+	enum err err = ERR_OK;
+
+	(void)t;
+	for (size_t i = 0; i < FLOOD_N && !err; i++)
+		err = canary_send(a, &unknown);
+	if (err == ERR_NOT_FOUND)
+		return proof(p, WITHOUT, "%s", a->node_why[FROM_FAR]);
+	for (size_t i = 0; i < FLOOD_N && !err; i++) {
+		err = probe_next(a->node[FROM_FAR], &a->answer, SILENCE_MS);
+		told += !err && a->answer.experimental == 5001;
+	}
+	if (err && err != ERR_AGAIN)
+		return proof(p, NOT_SHOWN, "after %zu answers: %s", told, err_text(err));
+	return proof(p, told > 0 && told < FLOOD_N ? SHOWN : NOT_SHOWN,
+		     "of %d unknown IMSIs at once %zu were answered", FLOOD_N, told);
 }

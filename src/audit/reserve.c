@@ -45,7 +45,8 @@ static const struct record records[] = {
     {"network",
      FAR_PLMN,
      {"name=Canary, far away", "realm=epc.mnc099.mcc002.3gppnetwork.org", "trust=trusted",
-      "clear_ok=yes", "lat_cdeg=-3300", "lon_cdeg=15100", "rate=20", "apps=s6a s13"}},
+      "clear_ok=yes", "lat_cdeg=-3300", "lon_cdeg=15100", "rate=20", "unknown_rate=5",
+      "apps=s6a s13"}},
     {"equipment", IMEI_BLACK, {"list=black", "reason=canary"}},
 };
 
