@@ -8,6 +8,7 @@
 #include "records/spool.h"
 
 #include <dirent.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,10 +18,21 @@
 #define LINE_BYTES 4096
 #define VAULT_MS 10000
 
+/* A range whose cards belong to a partition of their own (R-5.1.h). */
+struct batch {
+	uint64_t from, to;
+	uint32_t partition;
+};
+
 struct import {
 	struct reach reach;
-	const char *object, *path, *bad_path;
-	bool update, has_keys;
+	const struct import_how *how;
+	const char *object, *path;
+	char stores[CONF_TEXT_MAX]; /* of the home that takes the keys */
+	char pair[32];		    /* "partition=1"; empty: as the range says */
+	struct batch *batch;
+	size_t batch_n;
+	bool has_keys;
 	FILE *in, *bad;
 	struct csv_header header;
 	char first[2048];
@@ -45,7 +57,7 @@ static void await_vault(const struct import *m)
 {
 	char path[CONF_TEXT_MAX + 16];
 
-	snprintf(path, sizeof path, "%s/%s", m->reach.conf.data_dir, SPOOL_DIR);
+	snprintf(path, sizeof path, "%s/%s", m->stores, SPOOL_DIR);
 	for (int waited = 0; waited < VAULT_MS; waited += 20) {
 		DIR *d = opendir(path);
 		const struct dirent *e;
@@ -69,7 +81,7 @@ static int send_keys(struct import *m)
 
 	if (m->key_n == 0)
 		return EXIT_DONE;
-	err = spool_write(m->reach.conf.data_dir, m->pub, m->key, m->key_n, why);
+	err = spool_write(m->stores, m->pub, m->key, m->key_n, why);
 	secret_wipe(m->key, m->key_n * sizeof *m->key);
 	m->key_n = 0;
 	if (err) {
@@ -112,7 +124,11 @@ static int send_block(struct import *m)
 		keep_put_text(&req, KEEP_HEADER, view_of(m->first));
 		keep_put_text(&req, KEEP_LINES, wr_done(&m->lines));
 		keep_put_num(&req, KEEP_LINE, m->block_line);
-		keep_put_text(&req, KEEP_MODE, m->update ? VIEW("set") : VIEW("create"));
+		keep_put_text(&req, KEEP_MODE, m->how->update ? VIEW("set") : VIEW("create"));
+		if (m->pair[0] && strcmp(m->object, "subscription") == 0) {
+			req.pair[req.pair_n++] = view_of(m->pair);
+			req.has |= 1ull << KEEP_PAIR;
+		}
 		code = reach_call(&m->reach, "import", &req, &rep);
 		if (code == EXIT_DONE) {
 			m->done += rep.num[KEEP_DONE];
@@ -126,6 +142,16 @@ static int send_block(struct import *m)
 	return code;
 }
 
+/* Keys may not lie in another vault than the record says. */
+static bool elsewhere(const struct import *m, uint64_t imsi)
+{
+	for (size_t i = 0; i < m->batch_n && !m->how->partition; i++) {
+		if (imsi >= m->batch[i].from && imsi <= m->batch[i].to)
+			return true;
+	}
+	return false;
+}
+
 /* The keys of one line, ready for the vault; the reason why not, or NULL. */
 static const char *read_keys(struct import *m, const struct csv_keys *c, struct vault_row *row)
 {
@@ -134,6 +160,8 @@ static const char *read_keys(struct import *m, const struct csv_keys *c, struct 
 	*row = (struct vault_row){.imsi = bcd_of(c->imsi), .key.amf = {0x80, 0}};
 	if (row->imsi == 0 || c->imsi.n > 15)
 		return "imsi: must be 6 to 15 digits";
+	if (elsewhere(m, row->imsi))
+		return "imsi: lies in a range of a partition; give --partition (R-5.1.i)";
 	if (c->alg.n > 0 && !view_eq_case(c->alg, VIEW("milenage")))
 		return view_under(c->alg, VIEW("tuak"))
 			   ? "alg: TUAK keys cannot be kept by this version"
@@ -189,6 +217,70 @@ static struct view trimmed(const char *text)
 	return (struct view){(const uint8_t *)text, n};
 }
 
+static uint64_t identity(const json_t *o, const char *name)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+
+	return text ? bcd_of(view_of(text)) : 0;
+}
+
+static int read_batches(struct import *m)
+{
+	struct keep req = {.op = KEEP_LIST}, rep;
+	json_t *all, *o;
+	size_t i;
+	int code;
+
+	keep_put_text(&req, KEEP_OBJECT, VIEW("range"));
+	keep_put_text(&req, KEEP_MODE, VIEW("json"));
+	keep_put_num(&req, KEEP_MOST, KEEP_ROWS_MAX);
+	code = reach_call(&m->reach, "import", &req, &rep);
+	if (code != EXIT_DONE)
+		return code;
+	all = json_loadb((const char *)rep.text[KEEP_BODY].p, rep.text[KEEP_BODY].n, 0, NULL);
+	free(m->batch);
+	m->batch = calloc(json_array_size(all) + 1, sizeof *m->batch);
+	m->batch_n = 0;
+	json_array_foreach(all, i, o)
+	{
+		json_int_t partition = json_integer_value(json_object_get(o, "partition"));
+
+		if (m->batch && partition > 0)
+			m->batch[m->batch_n++] = (struct batch){
+			    identity(o, "from"), identity(o, "to"), (uint32_t)partition};
+	}
+	json_decref(all);
+	return m->batch ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* One file, one vault: the keys of a partition's cards are sealed to its own home. */
+static int open_partition(struct import *m)
+{
+	uint32_t partition = m->how->partition ? (uint32_t)*m->how->partition : 0;
+	char why[256] = "its stores' path is too long";
+
+	if (!conf_stores_of(&m->reach.conf, partition, m->stores) ||
+	    spool_pub_get(m->stores, m->pub, why) != ERR_OK) {
+		fprintf(stderr, "merlon import: %s (home must have run once)\n", why);
+		return EXIT_FAILED;
+	}
+	return read_batches(m);
+}
+
+static bool has_column(struct view header, struct view name)
+{
+	while (header.n > 0) {
+		const uint8_t *comma = memchr(header.p, ',', header.n);
+		size_t n = comma ? (size_t)(comma - header.p) : header.n;
+
+		if (view_eq(view_first(header, n), name))
+			return true;
+		n += comma != NULL;
+		header = (struct view){header.p + n, header.n - n};
+	}
+	return false;
+}
+
 static int read_first(struct import *m)
 {
 	struct view line;
@@ -209,6 +301,11 @@ static int read_first(struct import *m)
 		return EXIT_FAILED;
 	}
 	m->has_keys = strcmp(m->object, "subscription") == 0 && m->header.k >= 0;
+	if ((m->has_keys || m->pair[0]) && has_column(line, VIEW("partition"))) {
+		fprintf(stderr, "merlon import: %s:1: partition: say --partition, one file for each\n",
+			m->path);
+		return EXIT_FAILED;
+	}
 	return EXIT_DONE;
 }
 
@@ -239,7 +336,6 @@ static int read_lines(struct import *m)
 
 static int import_file(struct import *m)
 {
-	char why[256];
 	int code;
 
 	m->in = strcmp(m->path, "-") == 0 ? stdin : fopen(m->path, "re");
@@ -252,11 +348,8 @@ static int import_file(struct import *m)
 		rewind(m->in);
 	}
 	code = read_first(m);
-	if (code == EXIT_DONE && m->has_keys &&
-	    spool_pub_get(m->reach.conf.data_dir, m->pub, why) != ERR_OK) {
-		fprintf(stderr, "merlon import: %s (home must have run once)\n", why);
-		code = EXIT_FAILED;
-	}
+	if (code == EXIT_DONE && m->has_keys)
+		code = open_partition(m);
 	if (code == EXIT_DONE)
 		code = read_lines(m);
 	progress(m, true);
@@ -270,7 +363,7 @@ static bool make_room(struct import *m)
 	m->lines = (struct wr){.p = malloc(KEEP_LINES_MAX), .cap = KEEP_LINES_MAX};
 	m->key = calloc(BLOCK_ROWS + 1, sizeof *m->key);
 	m->aka = aka_new();
-	m->bad = m->bad_path ? fopen(m->bad_path, "we") : stderr;
+	m->bad = m->how->bad ? fopen(m->how->bad, "we") : stderr;
 	return m->lines.p && m->key && m->aka && m->bad;
 }
 
@@ -283,18 +376,20 @@ static void free_room(struct import *m)
 		secret_wipe(m->key, (BLOCK_ROWS + 1) * sizeof *m->key);
 	free(m->key);
 	free(m->lines.p);
+	free(m->batch);
 	aka_free(m->aka);
 }
 
-int import_files(struct reach *r, const char *object, bool update, const char *bad, int n,
-		 char **paths)
+int import_files(struct reach *r, const struct import_how *how, int n, char **paths)
 {
-	struct import m = {.reach = *r, .update = update, .bad_path = bad};
+	struct import m = {.reach = *r, .how = how};
 	int code = make_room(&m) ? reach_open(&m.reach, "import", true) : EXIT_FAILED;
 
+	if (how->partition)
+		snprintf(m.pair, sizeof m.pair, "partition=%u", (unsigned int)*how->partition);
 	for (int i = 0; i < n && code == EXIT_DONE; i++) {
 		m.path = paths[i];
-		m.object = object;
+		m.object = how->object;
 		code = import_file(&m);
 	}
 	if (code == EXIT_DONE && m.reach.json)
@@ -322,14 +417,16 @@ int cmd_import(int argc, char **argv)
 	    "with its reason; the others are loaded.",
 	    cmd_import};
 	struct reach r = {0};
-	const char *object = NULL, *bad = NULL;
-	bool update = false;
+	struct import_how how = {0};
+	uint64_t partition = UINT64_MAX;
 	const struct arg row[] = {
 	    REACH_ARGS(r),
-	    {"--object", ARG_TEXT, &object, "NAME",
+	    {"--object", ARG_TEXT, &how.object, "NAME",
 	     "what the lines are, if not told by their header", 0, 0},
-	    {"--update", ARG_FLAG, &update, "", "change records that exist already", 0, 0},
-	    {"--refused", ARG_TEXT, &bad, "FILE",
+	    {"--update", ARG_FLAG, &how.update, "", "change records that exist already", 0, 0},
+	    {"--partition", ARG_NUMBER, &partition, "N",
+	     "these subscriptions, and their keys, belong to that partition's home", 0, 15},
+	    {"--refused", ARG_TEXT, &how.bad, "FILE",
 	     "write refused lines there, not to standard error", 0, 0},
 	};
 	int code, n = args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code);
@@ -340,5 +437,6 @@ int cmd_import(int argc, char **argv)
 		fprintf(stderr, "merlon import: name a file; see merlon import --help\n");
 		return EXIT_USAGE;
 	}
-	return import_files(&r, object, update, bad, n, argv);
+	how.partition = partition == UINT64_MAX ? NULL : &partition;
+	return import_files(&r, &how, n, argv);
 }

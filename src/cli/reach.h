@@ -24,5 +24,11 @@ void reach_close(struct reach *r);
 /* Call the keeper. EXIT_DONE when it says OK; else EXIT_FAILED after its reason was printed. */
 int reach_call(struct reach *r, const char *command, struct keep *req, struct keep *rep);
 
-/* cli/import.c: load files; `object` NULL: by the header; `bad` NULL: refused lines to standard error. */
-int import_files(struct reach *r, const char *object, bool update, const char *bad, int n, char **paths);
+/* cli/import.c: load files; `object` NULL: by the header; `bad` NULL: refused lines to standard error;
+ * `partition` NULL: that of each subscription's range. */
+struct import_how {
+	const char *object, *bad;
+	const uint64_t *partition;
+	bool update;
+};
+int import_files(struct reach *r, const struct import_how *how, int n, char **paths);

@@ -47,10 +47,11 @@ static void load_demo(const struct run *run)
 	struct reach r = {.file = run->file, .data_dir = run->data_dir};
 	char subs[512], gear[512];
 	char *path[2] = {subs, gear};
+	static const struct import_how how = {0};
 
 	share_file("subscriptions.csv", subs);
 	share_file("equipment.csv", gear);
-	if (!has_subscriptions(&r) && import_files(&r, NULL, false, NULL, 2, path) != EXIT_DONE)
+	if (!has_subscriptions(&r) && import_files(&r, &how, 2, path) != EXIT_DONE)
 		fprintf(stderr, "merlon: the demo's subscriptions could not be loaded whole\n");
 }
 

@@ -118,7 +118,11 @@ static enum err prepare(struct store *st)
 	st->journal = store_prepare(st, "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 	st->subs_of = store_prepare(st, "SELECT id FROM subscription WHERE profile = ? AND id > ? "
 					"ORDER BY id LIMIT ?");
-	return err ? err : st->change && st->journal && st->subs_of ? ERR_OK : ERR_CORRUPT;
+	st->batch_of = store_prepare(st, "SELECT id FROM imsi_range WHERE partition <> 0 AND "
+					 "\"from\" <= ?1 AND \"to\" >= ?1 AND "
+					 "length(\"from\") = length(?1)");
+	return err ? err : st->change && st->journal && st->subs_of && st->batch_of ? ERR_OK
+										    : ERR_CORRUPT;
 }
 
 /* A new key, whole or not at all. */
@@ -321,6 +325,7 @@ void store_close(struct store *st)
 	sqlite3_finalize(st->change);
 	sqlite3_finalize(st->journal);
 	sqlite3_finalize(st->subs_of);
+	sqlite3_finalize(st->batch_of);
 	sqlite3_close(st->db);
 	sodium_memzero(st->key, sizeof st->key);
 	free(st);

@@ -307,6 +307,37 @@ static enum err carry_out(struct store *st, const struct who *who, const struct 
 	return err ? ERR_IO : ERR_OK;
 }
 
+static bool says_partition(const struct edit *e)
+{
+	const struct view name = VIEW("partition=");
+
+	for (size_t i = 0; i < e->pair_n; i++) {
+		if (e->pair[i].n > name.n && view_eq(view_first(e->pair[i], name.n), name))
+			return true;
+	}
+	return false;
+}
+
+/* A new subscription belongs to the partition of its range's batch, if the request says no other
+ * (R-5.1.h, R-5.1.i). */
+static enum err join_batch(struct store *st, struct row *new)
+{
+	struct view imsi = row_key(new);
+	struct row range;
+	enum err err = ERR_OK;
+
+	sqlite3_bind_text(st->batch_of, 1, (const char *)imsi.p, (int)imsi.n, SQLITE_STATIC);
+	if (sqlite3_step(st->batch_of) == SQLITE_ROW) {
+		err = store_find_id(st, OBJ_RANGE, sqlite3_column_int64(st->batch_of, 0), &range);
+		if (!err && range.tampered)
+			store_tampered(&range);
+		else if (!err)
+			row_cell(new, COL_SUB_PARTITION)->num = row_at(&range, COL_RANGE_PART)->num;
+	}
+	sqlite3_reset(st->batch_of);
+	return err;
+}
+
 enum err store_edit(struct store *st, const struct who *who, const struct edit *e, uint64_t *approval,
 		    struct say *s)
 {
@@ -324,6 +355,8 @@ enum err store_edit(struct store *st, const struct who *who, const struct edit *
 	}
 	for (size_t i = 0; is && i < e->pair_n && !err; i++)
 		err = apply(is, e->pair[i], row_key(is), s);
+	if (!err && is && !was && e->object == OBJ_SUBSCRIPTION && !says_partition(e))
+		err = join_batch(st, is);
 	if (!err && is && !was)
 		err = row_complete(is, s);
 	if (!err && was && is && same(was, is))

@@ -24,7 +24,7 @@ struct store {
 	char dir[3072];
 	uint8_t key[crypto_auth_hmacsha256_KEYBYTES];
 	sqlite3_stmt *row[OBJ_N][ST_N];
-	sqlite3_stmt *change, *journal, *subs_of;
+	sqlite3_stmt *change, *journal, *subs_of, *batch_of;
 	struct seal seal[OBJ_N];
 	uint64_t feed, journal_seq;
 	uint8_t journal_head[HASH_BYTES];
