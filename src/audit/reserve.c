@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define VAULT_MS 10000
+#define VAULT_MS 4000
 #define PAIRS 14
 
 struct record {

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from fd import Authority
 from merlon import BINARY, EDGE_HOST, ROOT
 
 BROKEN = "partner.origin_realm"
@@ -95,10 +96,10 @@ class Net:
 
 
 @pytest.fixture(scope="module")
-def net(authority):
+def net():
     where = tempfile.mkdtemp(prefix="ma-", dir="/tmp")
     os.chmod(where, 0o755)  # the roles are other users
-    n = Net(where, authority)
+    n = Net(where, Authority(where))
     n.start()
     yield n
     n.stop()

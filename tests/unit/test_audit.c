@@ -176,7 +176,8 @@ TEST(an_evidence_file_of_garbage_is_passed_over)
 	snprintf(path, sizeof path, "%s/audit.jsonl", dir);
 	f = fopen(path, "w");
 	check(f);
-	fputs("{\"try\":\"GREY\",\"at_ms\":-1,\"state\":0}\n{\"try\":7}\nnot json\n[]\n{\"try\":\"GREY\",", f);
+	fputs("{\"try\":\"GREY\",\"at_ms\":-1,\"state\":0}\n"
+	      "{\"try\":7}\nnot json\n[]\n{\"try\":\"GREY\",", f);
 	fclose(f);
 	all(WITHOUT, NOW);
 	evidence_recall(path, NOW, proofs);
@@ -187,7 +188,8 @@ TEST(an_evidence_file_of_garbage_is_passed_over)
 
 TEST(a_metric_is_summed_by_its_label)
 {
-	static const char page[] = "# HELP a b\nm{role=\"edge\",check=\"4\"} 7\nm{role=\"home\",check=\"4\"} 2\n"
+	static const char page[] = "# HELP a b\nm{role=\"edge\",check=\"4\"} 7\n"
+				   "m{role=\"home\",check=\"4\"} 2\n"
 				   "m{role=\"edge\",check=\"14\"} 100\nmm{role=\"edge\",check=\"4\"} 1000\nm";
 
 	check_eq(sight_metric(page, "m", "check", "4"), 9);
