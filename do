@@ -17,6 +17,7 @@ usage() {
 ./do build     build only
 ./do bench [NAME]   benchmarks, each beside a peer or the bare loopback limit
 ./do fuzz [SECONDS] fuzz every target with libFuzzer (default 60 s each)
+./do docs      regenerate reference and manual pages from the tables
 ./do clean     remove build folders and ./run
 TXT
 }
@@ -132,8 +133,13 @@ bench() {
 	fi
 }
 
+docs() {
+	build
+	python3 tool/docs "$B/src/cli/merlon"
+}
+
 case "${1:-}" in
-run | build | bench | fuzz)
+run | build | bench | fuzz | docs)
 	cmd=$1
 	shift
 	"$cmd" "$@"

@@ -20,14 +20,17 @@ const struct command commands[] = {
     {"backup", "backup DIRECTORY", "copy everything, consistent, while it runs", cmd_backup},
     {"restore", "restore DIRECTORY", "put a backup back", cmd_restore},
     {"version", "version", "print the version", cmd_version},
+    {"reference", "reference PAGE", NULL, cmd_reference}, /* hidden: for ./do docs */
 };
 const size_t command_n = sizeof commands / sizeof *commands;
 
 static int usage(FILE *to, int code)
 {
 	fprintf(to, "usage: merlon COMMAND [OPTION]...\n\n");
-	for (size_t i = 0; i < command_n; i++)
-		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	for (size_t i = 0; i < command_n; i++) {
+		if (commands[i].summary)
+			fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	}
 	fprintf(to,
 		"\nmerlon COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 wrong use,\n"
 		"3 configuration refused.\n");
