@@ -63,7 +63,7 @@ class Merlon:
     all = []  # every one that was started: the ports that test_wireshark.py reads
 
     def __init__(self, where, roles="keeper, home, edge, watch", data_dir=None, authority=None, demo=True,
-                 home_address="127.0.0.1", home_port=None, workers=1, listen=None, **edge):
+                 home_address="127.0.0.1", home_port=None, workers=1, listen=None, home=None, **edge):
         os.makedirs(where, exist_ok=True)
         self.where, self.data_dir = where, data_dir or os.path.join(where, "data")
         self.roles = [r.strip() for r in roles.split(",")]
@@ -77,7 +77,7 @@ class Merlon:
         conf = {"data_dir": self.data_dir, "roles": self.roles, "user": "",
                 "edge": {"listen": self.listen, "home": [f"tcp:{home_address}:{self.home_port}"],
                          "own": [OWN_MME + "/32"], "workers": workers, "answer": 3000, **edge},
-                "home": {"listen": [f"tcp:{home_address}:{self.home_port}"]},
+                "home": {"listen": [f"tcp:{home_address}:{self.home_port}"], **(home or {})},
                 "watch": {"listen": f"127.0.0.1:{self.http_port}", "events": self.events_path},
                 "logging": {"identities": "clear"}}
         if authority:
