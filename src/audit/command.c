@@ -114,7 +114,7 @@ static int audit(struct options *o)
 	a->reach = &o->reach;
 	a->aka = aka_new();
 	snprintf(a->other_realm, sizeof a->other_realm, "epc.mnc0%s.mcc%.3s.3gppnetwork.org",
-		 BLOCKED_PLMN + 3, BLOCKED_PLMN);
+		 &BLOCKED_PLMN[3], BLOCKED_PLMN);
 	if (stat(o->reach.conf.watch_events, &st) == 0)
 		a->events_at = (uint64_t)st.st_size;
 	code = a->aka ? choose_listener(a, o) : EXIT_FAILED;

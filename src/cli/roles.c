@@ -110,6 +110,7 @@ static void fill_edge(struct role_env *e)
 	struct edge_conf *x = &e->edge_conf;
 
 	x->data_dir = c->data_dir;
+	memcpy(x->key, e->site_key, sizeof x->key);
 	x->host = view_of(c->edge_host);
 	x->realm = view_of(c->realm);
 	x->tls = e->tls;

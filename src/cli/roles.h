@@ -16,6 +16,7 @@
 struct role_env {
 	const struct role *role;
 	struct conf conf;
+	uint8_t site_key[16];
 	bool demo;		 /* keeper: load the demo network */
 	struct role_page *page;	 /* its own */
 	struct watch_conf watch; /* of the watch role: everybody's pages and event sockets */

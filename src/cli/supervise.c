@@ -141,6 +141,7 @@ static int body(void *ctx, int control)
 		e->role = s->role;
 		e->conf = h->conf;
 		e->demo = h->how->demo;
+		memcpy(e->site_key, h->site_key, sizeof e->site_key);
 		metric_map(&e->page->metrics);
 		err = s->role->open(e, why);
 	}

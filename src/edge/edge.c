@@ -1,7 +1,6 @@
 #include "edge/edge.h"
 
 #include "base/log.h"
-#include "crypto/crypto.h"
 #include "edge/worker.h"
 
 #include <stdio.h>
@@ -34,17 +33,14 @@ static enum err open_shared(struct edge *e, char why[256])
 
 	if (err)
 		return err;
-	if (random_bytes(e->key, sizeof e->key) != ERR_OK) {
-		snprintf(why, 256, "edge: no random numbers");
-		return ERR_IO;
-	}
+	memcpy(e->key, c->key, sizeof e->key);
 	e->directory = directory_new(SEATS_MAX);
 	e->sightings = sightings_new(c->sightings, e->key);
 	if (!e->directory || !e->sightings || edge_open_targets(e) != ERR_OK) {
 		snprintf(why, 256, "edge: out of memory for %u sightings", c->sightings);
 		return ERR_FULL;
 	}
-	return ERR_OK;
+	return snapshot_open(&e->snapshot, e->sightings, c->data_dir, why);
 }
 
 static enum err open_all(struct edge *e, char why[256])
@@ -98,6 +94,7 @@ void edge_run(struct edge *e)
 {
 	size_t n = 1;
 
+	snapshot_start(e->snapshot);
 	while (n < e->worker_n &&
 	       pthread_create(&e->worker[n].thread, NULL, run_worker, &e->worker[n]) == 0)
 		n++;
@@ -126,6 +123,7 @@ void edge_free(struct edge *e)
 	}
 	for (size_t i = 0; i < EDGE_PARTITION_MAX; i++)
 		admission_free(e->target[i]);
+	snapshot_close(e->snapshot);
 	sightings_free(e->sightings);
 	directory_free(e->directory);
 	if (e->serving)

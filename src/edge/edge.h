@@ -19,7 +19,8 @@ struct edge_partition {
 };
 
 struct edge_conf {
-	const char *data_dir;	 /* serving.* are read here */
+	const char *data_dir;	 /* serving.* are read here; sightings.* are kept here */
+	uint8_t key[16];	 /* the site's: appointments and sightings outlive a restart */
 	struct view host, realm; /* Origin-Host and -Realm that partners see; borrowed */
 	struct endpoint listen[EDGE_LIST_MAX], home[EDGE_LIST_MAX];
 	size_t listen_n, home_n;

@@ -6,6 +6,7 @@
 #include "edge/hold.h"
 #include "edge/keep.h"
 #include "edge/refusals.h"
+#include "edge/snapshot.h"
 #include "judge/admission.h"
 #include "judge/judge.h"
 #include "judge/sightings.h"
@@ -80,6 +81,7 @@ struct edge {
 	struct serving *serving;
 	struct directory *directory;
 	struct sightings *sightings;
+	struct snapshot *snapshot;
 	struct admission *target[EDGE_PARTITION_MAX]; /* NULL: no such partition here */
 	size_t worker_n;
 	uint8_t key[HASH_KEY];

@@ -22,7 +22,7 @@
 
 /* TS 33.210 §6.2.3: ECDHE with AEAD; TLS 1.3 has nothing else. */
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-static const char groups[] = "X25519:P-256:P-384";
+static char groups[] = "X25519:P-256:P-384";
 
 struct tls {
 	SSL_CTX *ctx;

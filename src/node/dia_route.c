@@ -12,12 +12,13 @@ static bool speaks(const struct dia_peer *p, uint32_t app)
 	return false;
 }
 
-/* The cost of one request more: what is in flight, weighed by the room its Load leaves. */
+/* The cost of one request more: what is in flight, weighed by the room its Load leaves. As with the
+ * weight of an SRV record, 65535 is an idle node and 0 a full one (RFC 8583 §7.3). */
 static uint64_t cost(const struct dia_peer *p)
 {
-	uint64_t load = p->info.load <= 65535 ? p->info.load : 0;
+	uint64_t room = p->info.load <= 65535 ? p->info.load : 65535;
 
-	return (((uint64_t)p->info.in_flight + 1) << 16) / (65536 - load);
+	return (((uint64_t)p->info.in_flight + 1) << 16) / (room + 1);
 }
 
 struct dia_peer *dia_node_route(struct dia_node *n, enum dia_peer_kind kind, uint32_t app,
