@@ -73,6 +73,7 @@ static void patch_answer(struct edge_worker *w, const struct dia_pending *p,
 			 struct dia_patch *patch, struct overload *o)
 {
 	const struct origin *from = origin_of(p);
+	const struct network_row *n;
 
 	*patch = (struct dia_patch){.drmp = -1, .drop_doic = true, .drop_load = true};
 	if (from->flags & ORIGIN_HIDDEN) {
@@ -81,8 +82,11 @@ static void patch_answer(struct edge_worker *w, const struct dia_pending *p,
 	}
 	if (from->direction != DIR_TO_HOME)
 		return;
-	patch->origin_host = w->edge->conf->host;
-	patch->origin_realm = w->edge->conf->realm;
+	n = w->book->network(w->book->ctx, from->peer_plmn);
+	if (!n || n->hide) {
+		patch->origin_host = w->edge->conf->host;
+		patch->origin_realm = w->edge->conf->realm;
+	}
 	if (from->flags & ORIGIN_DOIC) {
 		*o = edge_overload(w->edge, loop_wall(w->loop));
 		patch->overload = o;

@@ -145,6 +145,14 @@ static struct view hide_session(struct edge_worker *w, struct view session, stru
 	return wr_done(&s);
 }
 
+/* Our nodes' names are hidden unless the network's record says otherwise. */
+static bool hides_from_realm(const struct edge_worker *w, struct view realm)
+{
+	const struct network_row *n = w->book->network_of_realm(w->book->ctx, realm);
+
+	return !n || n->hide;
+}
+
 static void patch_for(struct edge_worker *w, const struct dia_peer *from, const struct facts *f,
 		      const struct verdict *v, struct dia_patch *p, struct origin *o, uint8_t *room,
 		      size_t cap)
@@ -153,7 +161,7 @@ static void patch_for(struct edge_worker *w, const struct dia_peer *from, const 
 	if (f->direction == DIR_TO_HOME) {
 		p->drop_dest_host = true; /* partners know only the edge */
 		p->route_record = dia_peer_info(from)->host;
-	} else if (f->direction == DIR_OUT_TO_VISITED) {
+	} else if (f->direction == DIR_OUT_TO_VISITED && hides_from_realm(w, f->dest_realm)) {
 		p->origin_host =
 		    w->edge->conf->host; /* hide our HSS: no Route-Record of it either */
 		p->origin_realm = w->edge->conf->realm;
@@ -161,6 +169,9 @@ static void patch_for(struct edge_worker *w, const struct dia_peer *from, const 
 		p->drop_routes = true;
 		p->drmp = -1;
 		o->flags |= ORIGIN_HIDDEN;
+	} else if (f->direction == DIR_OUT_TO_VISITED) {
+		p->route_record = dia_peer_info(from)->host;
+		p->drmp = -1;
 	} else {
 		p->route_record = dia_peer_info(from)->host;
 	}

@@ -91,6 +91,8 @@ enum finding find_DEST_INTERNAL(struct ask *a)
 
 	if (host.n == 0 || ask_own_peer(a) || !ask_is_ours(a, host))
 		return FIND_NOTHING;
+	if (a->peer && !a->peer->hide) /* it is told our nodes' names, so it may use them */
+		return FIND_NOTHING;
 	return view_eq_case(host, (struct view){ (const uint8_t *)a->j->host, a->j->host_n })
 		? FIND_NOTHING : FIND_BAD;
 }

@@ -109,7 +109,7 @@ static inline uint64_t world_version(void *ctx)
 
 static inline struct network_row world_net(const char *plmn, const char *realm, enum trust trust)
 {
-	struct network_row n = { .plmn = id(plmn), .trust = (uint8_t)trust, .steer_weight = 1000 };
+	struct network_row n = { .plmn = id(plmn), .trust = (uint8_t)trust, .hide = 1, .steer_weight = 1000 };
 
 	check(view_text(view_of(realm), n.realm, sizeof n.realm));
 	return n;
