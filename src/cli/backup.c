@@ -10,10 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What home keeps, as LMDB environments; and small files. The serving copy is made anew from the
- * records; the master key is kept apart from what it protects. */
+/* What each home keeps, as LMDB environments and a small file; and files of the whole. The serving
+ * copy is made anew from the records; a master key is kept apart from what it protects. */
 static const char *const stores[] = {"vault-auc", "registrations"};
-static const char *const files[] = {"records.db", "keeper.key", "journal.head", "site.key", "sqn"};
+static const char *const files[] = {"records.db", "keeper.key", "journal.head", "site.key"};
+
+#define HOME_MAX 16 /* the common home, and those of partitions (R-5.1.i) */
 
 #define N(a) (sizeof(a) / sizeof *(a))
 
@@ -95,6 +97,32 @@ static int copy_records(struct reach *r, const char *to)
 	return code;
 }
 
+/* Where a home's stores lie below a data directory, or a backup. */
+static void home_dir(char path[1024], const char *dir, unsigned int partition)
+{
+	char name[32];
+
+	snprintf(name, sizeof name, partition ? "partition-%u" : ".", partition);
+	join(path, dir, name);
+}
+
+static int backup_home(const char *from, const char *to)
+{
+	char a[1024], b[1024];
+	int code = EXIT_DONE;
+
+	if (mkdir(to, 0700) != 0 && errno != EEXIST)
+		return complain("cannot make", to, strerror(errno));
+	for (size_t i = 0; i < N(stores) && code == EXIT_DONE; i++) {
+		join(a, from, stores[i]);
+		join(b, to, stores[i]);
+		code = access(a, F_OK) == 0 ? copy_store(a, b) : EXIT_DONE;
+	}
+	join(a, from, "sqn");
+	join(b, to, "sqn");
+	return code == EXIT_DONE ? copy_file(a, b, false) : code;
+}
+
 static int backup_to(struct reach *r, const char *to)
 {
 	char a[1024], b[1024];
@@ -103,10 +131,10 @@ static int backup_to(struct reach *r, const char *to)
 	if (mkdir(to, 0700) != 0)
 		return complain("cannot make", to, strerror(errno));
 	code = copy_records(r, to);
-	for (size_t i = 0; i < N(stores) && code == EXIT_DONE; i++) {
-		join(a, r->conf.data_dir, stores[i]);
-		join(b, to, stores[i]);
-		code = access(a, F_OK) == 0 ? copy_store(a, b) : EXIT_DONE;
+	for (unsigned int p = 0; p < HOME_MAX && code == EXIT_DONE; p++) {
+		home_dir(a, r->conf.data_dir, p);
+		home_dir(b, to, p);
+		code = access(a, F_OK) == 0 ? backup_home(a, b) : EXIT_DONE;
 	}
 	for (size_t i = 3; i < N(files) && code == EXIT_DONE; i++) {
 		join(a, r->conf.data_dir, files[i]);
@@ -157,6 +185,30 @@ static bool runs(const struct reach *r)
 	return true;
 }
 
+static int restore_home(const char *from, const char *to)
+{
+	char a[1024], b[1024];
+	int code;
+
+	if (mkdir(to, 0755) != 0 && errno != EEXIST)
+		return complain("cannot make", to, strerror(errno));
+	join(a, from, "sqn");
+	join(b, to, "sqn");
+	code = copy_file(a, b, false);
+	for (size_t i = 0; i < N(stores) && code == EXIT_DONE; i++) {
+		join(a, from, stores[i]);
+		join(b, to, stores[i]);
+		if (access(a, F_OK) != 0)
+			continue;
+		if (mkdir(b, 0700) != 0 && errno != EEXIST)
+			return complain("cannot make", b, strerror(errno));
+		snprintf(a, sizeof a, "%.700s/%s/data.mdb", from, stores[i]);
+		snprintf(b, sizeof b, "%.700s/%s/data.mdb", to, stores[i]);
+		code = copy_file(a, b, true);
+	}
+	return code;
+}
+
 static int restore_from(const struct reach *r, const char *from)
 {
 	static const char *const derived[] = {"serving.mdb", "serving.mdb-lock", "serving.page",
@@ -176,16 +228,10 @@ static int restore_from(const struct reach *r, const char *from)
 		join(b, r->conf.data_dir, files[i]);
 		code = copy_file(a, b, i == 0);
 	}
-	for (size_t i = 0; i < N(stores) && code == EXIT_DONE; i++) {
-		join(a, from, stores[i]);
-		join(b, r->conf.data_dir, stores[i]);
-		if (access(a, F_OK) != 0)
-			continue;
-		if (mkdir(b, 0700) != 0 && errno != EEXIST)
-			return complain("cannot make", b, strerror(errno));
-		snprintf(a, sizeof a, "%.700s/%s/data.mdb", from, stores[i]);
-		snprintf(b, sizeof b, "%.700s/%s/data.mdb", r->conf.data_dir, stores[i]);
-		code = copy_file(a, b, true);
+	for (unsigned int p = 0; p < HOME_MAX && code == EXIT_DONE; p++) {
+		home_dir(a, from, p);
+		home_dir(b, r->conf.data_dir, p);
+		code = access(a, F_OK) == 0 ? restore_home(a, b) : EXIT_DONE;
 	}
 	return code;
 }
