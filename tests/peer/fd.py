@@ -68,7 +68,7 @@ class FreeDiameter:
     TCP; `routes`: pairs of a realm and the peer that leads there."""
 
     def __init__(self, where, extension, authority, host, realm, address, peers=(), port=None,
-                 allow=(), routes=()):
+                 allow=(), routes=(), threads=2):
         self.host, self.realm, self.port = host, realm, port
         self.where = os.path.join(where, host)
         os.makedirs(self.where, exist_ok=True)
@@ -81,7 +81,7 @@ class FreeDiameter:
         lines = [f'Identity = "{host}";', f'Realm = "{realm}";', "No_IPv6;",
                  "" if any(p.get("sctp") for p in peers) else "No_SCTP;",
                  f'ListenOn = "{address}";', f"Port = {port or 0};", "SecPort = 0;", "TwTimer = 6;",
-                 "TcTimer = 6;", "AppServThreads = 2;", "NoRelay;",
+                 "TcTimer = 6;", f"AppServThreads = {threads};", "NoRelay;",
                  f'TLS_Cred = "{cert}", "{key}";', f'TLS_CA = "{authority.ca}";']
         for name in DICTIONARIES:
             lines.append(f'LoadExtension = "{EXTENSIONS}/dict_{name}.fdx";')
@@ -160,6 +160,11 @@ class FreeDiameter:
 
     def expect(self, command, imsi=None, timeout=5):
         return await_request(self.received, command, imsi, timeout)
+
+    def leave(self):
+        """Stop listening to it: it answers on, without a word."""
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
 
     def stop(self):
         self.process.terminate()

@@ -150,6 +150,11 @@ class Merlon:
                          "tenant": TENANT[profile], "profile": profile})
         self.import_csv(SIM_HEADER, rows)
 
+    def import_rows(self, imsis, profile):
+        """Subscriptions without keys: where home is somebody else's."""
+        self.import_csv(["imsi", "tenant", "profile"],
+                        [{"imsi": i, "tenant": TENANT[profile], "profile": profile} for i in imsis])
+
     def mark(self):
         """Where the events stand now: give it to event()."""
         return os.path.getsize(self.events_path) if os.path.exists(self.events_path) else 0

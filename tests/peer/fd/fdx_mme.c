@@ -14,7 +14,8 @@
  *   {"event":"request","hex":"01..."}             a request that was received
  *   {"event":"peer","host":"...","state":"STATE_OPEN"}
  *
- * What freeDiameter itself does not accept (dictionary, rules below) never becomes an answer here. */
+ * While nobody is connected it answers without a word. What freeDiameter itself does not accept
+ * (dictionary, rules below) never becomes an answer here. */
 #include <freeDiameter/extension.h>
 
 #include <stdatomic.h>
@@ -36,7 +37,7 @@ static struct command {
 	uint32_t code, app;
 	enum sender sender;
 	struct dict_object *model;
-	char *reply; /* AVPS to answer with; NULL: silence */
+	struct items *reply; /* to answer with; NULL: silence */
 } commands[] = {
 	{ "ULR", "Update-Location-Request", "Update-Location-Answer", 316, S6A, MME, 0, 0 },
 	{ "CLR", "Cancel-Location-Request", "Cancel-Location-Answer", 317, S6A, HSS, 0, 0 },
@@ -69,7 +70,7 @@ static const struct {
 };
 
 static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_mutex_t reply_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t reply_lock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_t server;
 static _Atomic int client = -1;
 static int listener = -1;
@@ -105,7 +106,7 @@ static void say_message(const char *event, uintptr_t tag, struct msg *msg)
 	uint8_t *buf;
 	size_t n;
 
-	if (fd_msg_bufferize(msg, &buf, &n) != 0)
+	if (atomic_load(&client) < 0 || fd_msg_bufferize(msg, &buf, &n) != 0)
 		return;
 	char *hex = malloc(2 * n + 1);
 
@@ -142,70 +143,128 @@ static struct dict_object *find_avp(const char *name)
 	return model;
 }
 
-static int set_value(struct avp *avp, enum dict_avp_basetype type, const char *text)
-{
-	uint8_t bytes[4096];
-	union avp_value v = { 0 };
+/* AVPS, read once: so that answering costs no look-up by name. */
+struct item {
+	struct dict_object *model; /* NULL: the end of a group */
+	bool group;
+	union avp_value value;
+};
 
-	switch (type) {
-	case AVP_TYPE_OCTETSTRING:
-		v.os.data = (uint8_t *)text;
-		v.os.len = strlen(text);
-		if (strncmp(text, "0x", 2) == 0) {
-			v.os.data = bytes;
-			for (v.os.len = 0; v.os.len < sizeof bytes; v.os.len++) {
-				if (sscanf(text + 2 + 2 * v.os.len, "%2hhx", &bytes[v.os.len]) != 1)
-					break;
-			}
-		}
-		break;
-	case AVP_TYPE_INTEGER32:
-	case AVP_TYPE_UNSIGNED32:
-		v.u32 = (uint32_t)strtoul(text, NULL, 0);
-		break;
-	case AVP_TYPE_INTEGER64:
-	case AVP_TYPE_UNSIGNED64:
-		v.u64 = strtoull(text, NULL, 0);
-		break;
-	default:
-		return EINVAL;
+struct items {
+	struct item *item;
+	size_t n;
+	char *text; /* what the values point into */
+	bool origin, session, error; /* names an Origin-Host, a Session-Id; begins with a Result-Code 3xxx */
+};
+
+static void free_items(struct items *x)
+{
+	if (x) {
+		free(x->item);
+		free(x->text);
 	}
-	return fd_msg_avp_setvalue(avp, &v);
+	free(x);
 }
 
-/* Add the AVPs of `words` to `msg`. Returns the word that was wrong, or NULL. */
-static const char *add_avps(struct msg *msg, char *words)
+static void from_hex(union avp_value *v)
+{
+	uint8_t *to = v->os.data;
+	const char *from = (const char *)v->os.data + 2;
+
+	for (v->os.len = 0; sscanf(from, "%2hhx", to) == 1; from += 2, to++)
+		v->os.len++;
+}
+
+/* The value of a word stands where it was written, a hexadecimal one in place of its digits. */
+static bool read_value(struct item *i, enum dict_avp_basetype type, char *text)
+{
+	switch (type) {
+	case AVP_TYPE_OCTETSTRING:
+		i->value.os.data = (uint8_t *)text;
+		i->value.os.len = strlen(text);
+		if (strncmp(text, "0x", 2) == 0)
+			from_hex(&i->value);
+		return true;
+	case AVP_TYPE_INTEGER32:
+	case AVP_TYPE_UNSIGNED32:
+		i->value.u32 = (uint32_t)strtoul(text, NULL, 0);
+		return true;
+	case AVP_TYPE_INTEGER64:
+	case AVP_TYPE_UNSIGNED64:
+		i->value.u64 = strtoull(text, NULL, 0);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool read_word(struct item *i, char *w)
+{
+	size_t n = strcspn(w, "={");
+	bool group = w[n] == '{';
+	struct dict_avp_data data;
+
+	if (strcmp(w, "}") == 0)
+		return true;
+	if (w[n] == 0)
+		return false;
+	w[n] = 0;
+	i->model = find_avp(w);
+	i->group = group;
+	if (!i->model || fd_dict_getval(i->model, &data) != 0)
+		return false;
+	if (group)
+		return data.avp_basetype == AVP_TYPE_GROUPED;
+	return read_value(i, data.avp_basetype, w + n + 1);
+}
+
+/* NULL and the word that was wrong, or items to be freed. */
+static struct items *read_items(const char *words, const char **wrong)
+{
+	struct items *x = calloc(1, sizeof *x);
+	char *save = NULL;
+
+	*wrong = "memory";
+	if (!x || !(x->text = strdup(words)) || !(x->item = calloc(strlen(words) + 1, sizeof *x->item))) {
+		free_items(x);
+		return NULL;
+	}
+	x->origin = strstr(words, "Origin-Host=");
+	x->session = strstr(words, "Session-Id=");
+	x->error = strncmp(words, "Result-Code=3", 13) == 0;
+	for (char *w = strtok_r(x->text, " \n", &save); w; w = strtok_r(NULL, " \n", &save)) {
+		if (!read_word(&x->item[x->n++], w)) {
+			say("{\"event\":\"error\",\"tag\":0,\"why\":\"%s\"}\n", w);
+			*wrong = "AVPS";
+			free_items(x);
+			return NULL;
+		}
+	}
+	*wrong = NULL;
+	return x;
+}
+
+static bool add_items(struct msg *msg, const struct items *x)
 {
 	msg_or_avp *open[16] = { msg };
 	size_t depth = 0;
-	char *save = NULL;
 
-	for (char *w = strtok_r(words, " \n", &save); w; w = strtok_r(NULL, " \n", &save)) {
-		size_t n = strcspn(w, "={");
-		bool group = w[n] == '{';
-		struct dict_avp_data data;
-		struct dict_object *model;
+	for (const struct item *i = x->item; i < x->item + x->n; i++) {
+		union avp_value value = i->value;
 		struct avp *avp;
 
-		if (strcmp(w, "}") == 0 && depth > 0) {
-			depth--;
+		if (!i->model) {
+			depth -= depth > 0;
 			continue;
 		}
-		if (w[n] == 0)
-			return w;
-		w[n] = 0;
-		model = find_avp(w);
-		if (!model || fd_dict_getval(model, &data) != 0 ||
-		    group != (data.avp_basetype == AVP_TYPE_GROUPED) ||
-		    fd_msg_avp_new(model, 0, &avp) != 0)
-			return w;
-		if ((!group && set_value(avp, data.avp_basetype, w + n + 1) != 0) ||
+		if (fd_msg_avp_new(i->model, 0, &avp) != 0 ||
+		    (!i->group && fd_msg_avp_setvalue(avp, &value) != 0) ||
 		    fd_msg_avp_add(open[depth], MSG_BRW_LAST_CHILD, avp) != 0)
-			return w;
-		if (group && depth + 1 < sizeof open / sizeof *open)
+			return false;
+		if (i->group && depth + 1 < sizeof open / sizeof *open)
 			open[++depth] = avp;
 	}
-	return NULL;
+	return true;
 }
 
 static void take_answer(void *tag, struct msg **msg)
@@ -221,65 +280,69 @@ static void no_answer(void *tag, DiamId_t peer, size_t peer_n, struct msg **msg)
 	say("{\"event\":\"timeout\",\"tag\":%u}\n", (unsigned)(uintptr_t)tag);
 }
 
+static const char *build_request(struct command *c, const struct items *x, struct msg **msg)
+{
+	if (fd_msg_new(c->model, MSGFL_ALLOC_ETEID, msg) != 0)
+		return "command";
+	if (!x->session && fd_msg_new_session(*msg, (os0_t) "peer", 4) != 0)
+		return "session";
+	if (!x->origin && fd_msg_add_origin(*msg, 0) != 0)
+		return "origin";
+	return add_items(*msg, x) ? NULL : "AVPS";
+}
+
 static void send_request(char *line)
 {
 	char *save = NULL;
 	uintptr_t tag = strtoul(strtok_r(line, " ", &save) ?: "0", NULL, 0);
 	struct command *c = find_command(strtok_r(NULL, " \n", &save));
-	bool named = strstr(save, "Origin-Host=") != NULL, session = strstr(save, "Session-Id=");
-	struct timespec until;
 	const char *wrong = "command";
+	struct items *x = c ? read_items(save, &wrong) : NULL;
 	struct msg *msg = NULL;
+	struct timespec until;
 
-	if (!c || fd_msg_new(c->model, MSGFL_ALLOC_ETEID, &msg) != 0)
-		goto out;
-	wrong = "origin";
-	if (!session && fd_msg_new_session(msg, (os0_t) "peer", 4) != 0)
-		goto out;
-	if (!named && fd_msg_add_origin(msg, 0) != 0)
-		goto out;
-	wrong = add_avps(msg, save);
+	if (x)
+		wrong = build_request(c, x, &msg);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += ANSWER_WAIT_S;
 	if (!wrong && fd_msg_send_timeout(&msg, take_answer, (void *)tag, no_answer, &until) != 0)
 		wrong = "send";
-out:
 	if (wrong)
 		say("{\"event\":\"error\",\"tag\":%u,\"why\":\"%s\"}\n", (unsigned)tag, wrong);
 	if (msg)
 		fd_msg_free(msg);
+	free_items(x);
+}
+
+/* Under the lock: the reply stays as it is meanwhile. NULL: silence. */
+static void answer(struct msg **msg, const struct items *x)
+{
+	struct msg_hdr *hdr;
+
+	if (!x) {
+		fd_msg_free(*msg);
+		*msg = NULL;
+		return;
+	}
+	if (fd_msg_new_answer_from_req(fd_g_config->cnf_dict, msg, 0) != 0 || fd_msg_hdr(*msg, &hdr) != 0)
+		return;
+	if (x->error)
+		hdr->msg_flags |= CMD_FLAG_ERROR;
+	if ((x->origin || fd_msg_add_origin(*msg, 0) == 0) && add_items(*msg, x))
+		fd_msg_send(msg, NULL, NULL);
 }
 
 static int take_request(struct msg **msg, struct avp *avp, struct session *session, void *ctx,
 			enum disp_action *action)
 {
 	struct command *c = ctx;
-	char *words = NULL;
-	struct msg_hdr *hdr;
 
 	(void)avp, (void)session;
 	*action = DISP_ACT_CONT;
 	say_message("request", 0, *msg);
-	pthread_mutex_lock(&reply_lock);
-	if (c->reply)
-		words = strdup(c->reply);
-	pthread_mutex_unlock(&reply_lock);
-	if (!words) { /* be silent: the request ends here */
-		fd_msg_free(*msg);
-		*msg = NULL;
-		return 0;
-	}
-	if (fd_msg_new_answer_from_req(fd_g_config->cnf_dict, msg, 0) == 0 &&
-	    (strstr(words, "Origin-Host=") || fd_msg_add_origin(*msg, 0) == 0)) {
-		if (strncmp(words, "Result-Code=3", 13) == 0 && fd_msg_hdr(*msg, &hdr) == 0)
-			hdr->msg_flags |= CMD_FLAG_ERROR;
-		const char *wrong = add_avps(*msg, words);
-
-		if (wrong)
-			say("{\"event\":\"error\",\"tag\":0,\"why\":\"%s\"}\n", wrong);
-		fd_msg_send(msg, NULL, NULL);
-	}
-	free(words);
+	pthread_rwlock_rdlock(&reply_lock);
+	answer(msg, c->reply);
+	pthread_rwlock_unlock(&reply_lock);
 	return 0;
 }
 
@@ -287,14 +350,17 @@ static void set_reply(char *line)
 {
 	char *save = NULL;
 	struct command *c = find_command(strtok_r(line, " \n", &save));
-	bool empty = !save || save[strspn(save, " \n")] == 0;
+	const char *wrong;
+	struct items *x, *old;
 
 	if (!c)
 		return;
-	pthread_mutex_lock(&reply_lock);
-	free(c->reply);
-	c->reply = empty ? NULL : strdup(save);
-	pthread_mutex_unlock(&reply_lock);
+	x = save && save[strspn(save, " \n")] ? read_items(save, &wrong) : NULL;
+	pthread_rwlock_wrlock(&reply_lock);
+	old = c->reply;
+	c->reply = x;
+	pthread_rwlock_unlock(&reply_lock);
+	free_items(old);
 }
 
 static void say_peer(struct peer_hdr *peer)
@@ -374,12 +440,13 @@ static int add_command(struct command *c, struct dict_object *app)
 	struct dict_cmd_data answer = { c->code, (char *)c->answer, mask, CMD_FLAG_PROXIABLE };
 	struct dict_object *answer_model;
 	struct disp_when when = { .app = app };
+	const char *wrong;
 
 	CHECK_FCT(fd_dict_new(fd_g_config->cnf_dict, DICT_COMMAND, &ask, app, &c->model));
 	CHECK_FCT(fd_dict_new(fd_g_config->cnf_dict, DICT_COMMAND, &answer, app, &answer_model));
 	CHECK_FCT(add_rules(c->model, true));
 	CHECK_FCT(add_rules(answer_model, false));
-	c->reply = strdup("Result-Code=2001 Auth-Session-State=1");
+	c->reply = read_items("Result-Code=2001 Auth-Session-State=1", &wrong);
 	when.command = c->model;
 	return fd_disp_register(take_request, DISP_HOW_CC, &when, c, NULL);
 }
