@@ -320,7 +320,7 @@ static bool says_partition(const struct edit *e)
 
 /* A new subscription belongs to the partition of its range's batch, if the request says no other
  * (R-5.1.h, R-5.1.i). */
-static enum err join_batch(struct store *st, struct row *new)
+static enum err join_batch(struct store *st, struct row *new, struct say *s)
 {
 	struct view imsi = row_key(new);
 	struct row range;
@@ -329,9 +329,12 @@ static enum err join_batch(struct store *st, struct row *new)
 	sqlite3_bind_text(st->batch_of, 1, (const char *)imsi.p, (int)imsi.n, SQLITE_STATIC);
 	if (sqlite3_step(st->batch_of) == SQLITE_ROW) {
 		err = store_find_id(st, OBJ_RANGE, sqlite3_column_int64(st->batch_of, 0), &range);
-		if (!err && range.tampered)
+		if (!err && range.tampered) {
 			store_tampered(&range);
-		else if (!err)
+			say(s, "range: was changed behind Merlon's back (R-3.1.c)");
+			err = ERR_CORRUPT;
+		}
+		if (!err)
 			row_cell(new, COL_SUB_PARTITION)->num = row_at(&range, COL_RANGE_PART)->num;
 	}
 	sqlite3_reset(st->batch_of);
@@ -356,7 +359,7 @@ enum err store_edit(struct store *st, const struct who *who, const struct edit *
 	for (size_t i = 0; is && i < e->pair_n && !err; i++)
 		err = apply(is, e->pair[i], row_key(is), s);
 	if (!err && is && !was && e->object == OBJ_SUBSCRIPTION && !says_partition(e))
-		err = join_batch(st, is);
+		err = join_batch(st, is, s);
 	if (!err && is && !was)
 		err = row_complete(is, s);
 	if (!err && was && is && same(was, is))

@@ -21,6 +21,24 @@ TEST(an_empty_file_is_the_defaults)
 	check_eq(c.roles.n, 4);
 }
 
+/* .i */
+TEST(a_partitions_home_has_its_own_name_stores_and_master_key)
+{
+	char dir[CONF_TEXT_MAX], deep[320] = "home: { partition: 1 }\ndata_dir: ";
+
+	check_eq(load("home: { partition: 7 }\ndata_dir: /d\n"), ERR_OK);
+	check(conf_stores(&c, dir) && strcmp(dir, "/d/partition-7") == 0);
+	check(conf_stores_of(&c, 0, dir) && strcmp(dir, "/d") == 0);
+	check(strcmp(c.master_key, "/d/partition-7/master.key") == 0);
+	check(strcmp(c.home_host, "home-7.epc.mnc070.mcc999.3gppnetwork.org") == 0);
+	check_eq(conf_move(&c, "/e", why), ERR_OK);
+	check(conf_stores(&c, dir) && strcmp(dir, "/e/partition-7") == 0);
+	check(strcmp(c.master_key, "/e/partition-7/master.key") == 0);
+	check_eq(load("home: { partition: 16 }\n"), ERR_CONFIG);
+	memset(deep + strlen(deep), 'd', 250); /* data_dir alone would fit */
+	check_eq(load(deep), ERR_CONFIG);
+}
+
 TEST(a_key_given_replaces_its_default)
 {
 	check_eq(load("edge:\n  workers: 2\n  listen: [ \"tcp:[::1]:3868\" ]\nnetwork: { plmn: "
@@ -91,6 +109,7 @@ TEST(the_sample_is_a_valid_configuration_when_uncommented)
 	check_eq(c.edge_workers, 1);
 }
 
-TESTS(T(an_empty_file_is_the_defaults), T(a_key_given_replaces_its_default),
+TESTS(T(an_empty_file_is_the_defaults), T(a_partitions_home_has_its_own_name_stores_and_master_key),
+      T(a_key_given_replaces_its_default),
       T(what_is_wrong_is_named_with_its_line), T(a_reload_names_what_needs_a_restart),
       T(the_sample_is_a_valid_configuration_when_uncommented))

@@ -322,6 +322,35 @@ TEST(a_route_is_by_host_application_kind_and_load)
 	check(dia_node_route(A->node, DIA_HOME, DIA_APP_S6A, VIEW(""), two) == one);
 }
 
+/* .i: what the edge does with the homes of a partition. */
+TEST(a_choice_is_made_among_the_named_peers_alone)
+{
+	struct dia_peer *one, *two, *three, *of[2], *got;
+	uint32_t c1, c2, c3;
+	unsigned int n = 0;
+
+	world_init("a.home.test", "b.visited.test");
+	A->admit.kind = DIA_HOME;
+	one = visitor("hss1.home.test", &c1);
+	two = visitor("hss2.home.test", &c2);
+	three = visitor("hss3.home.test", &c3);
+	of[0] = two;
+	of[1] = three;
+	for (int i = 0; i < 10; i++) {
+		got = dia_node_choose(A->node, of, 2, DIA_APP_S6A, NULL);
+		check(got && got != one);
+		n += got == two;
+	}
+	check_eq(n, 5);
+	check(dia_node_choose(A->node, of, 2, DIA_APP_S6A, two) == three);
+	check(dia_node_choose(A->node, of, 1, DIA_APP_S6A, two) == NULL);
+	check(dia_node_choose(A->node, of, 1, DIA_APP_S13, NULL) == NULL);
+	check(dia_node_choose(A->node, of, 0, DIA_APP_S6A, NULL) == NULL);
+	dia_node_down(A->node, c2, "gone", world.now);
+	check(dia_node_choose(A->node, of, 1, DIA_APP_S6A, NULL) == NULL);
+	check(dia_node_choose(A->node, of, 2, DIA_APP_S6A, NULL) == three);
+}
+
 TEST(a_duplicate_is_known_for_four_minutes_and_only_with_the_t_flag)
 {
 	struct dia_header h = { 0xc0, 318, DIA_APP_S6A, 1, 99 };
@@ -486,6 +515,7 @@ TESTS(T(an_answer_finds_its_request_and_what_was_kept_with_it), T(answers_come_b
       T(requests_go_to_open_peers_only), T(a_broken_connection_loses_what_is_in_flight),
       T(a_disconnect_loses_what_is_in_flight), T(a_suspect_peer_hands_its_requests_to_another),
       T(a_route_is_by_host_application_kind_and_load),
+      T(a_choice_is_made_among_the_named_peers_alone),
       T(a_duplicate_is_known_for_four_minutes_and_only_with_the_t_flag),
       T(our_own_name_in_a_route_record_is_a_loop),
       T(every_wrong_request_is_answered_with_its_error_and_the_avp_to_blame),

@@ -316,6 +316,39 @@ TEST(rows_are_packed_as_the_judge_reads_them)
 	end();
 }
 
+/* .h, R-5.1.i */
+TEST(a_new_subscription_belongs_to_the_partition_of_its_range)
+{
+	static const struct {
+		const char *key, *fields;
+		unsigned int partition;
+	} cases[] = {
+		{ "999701000000000", "tenant=meters\nprofile=meter", 3 },
+		{ "999701000000999", "tenant=meters\nprofile=meter\npartition=", 3 },
+		{ "999701000000500", "tenant=meters\nprofile=meter\npartition=0", 0 },
+		{ "999701000000501", "tenant=meters\nprofile=meter\npartition=5", 5 },
+		{ "999701000001000", "tenant=meters\nprofile=meter", 0 },
+		{ "99970100000050", "tenant=meters\nprofile=meter", 0 }, /* a digit less: not in it */
+	};
+	union packed p;
+
+	begin();
+	check_eq(room_set(st, OBJ_RANGE, "999701000000000", "to=999701000000999\npartition=3").err, ERR_OK);
+	check_eq(room_set(st, OBJ_RANGE, "999702000000000", "to=999702000000999").err, ERR_OK);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		check_eq(room_set(st, SUB, cases[i].key, cases[i].fields).err, ERR_OK);
+		check_eq(store_pack(st, CHANGE_SUB, bcd_of(view_of(cases[i].key)), &p), ERR_OK);
+		check_eq(p.sub.partition, cases[i].partition);
+	}
+	check_eq(room_set(st, SUB, "999701000000000", "partition=0").err, ERR_OK); /* moved, and stays */
+	check_eq(room_set(st, SUB, "999701000000000", "msisdn=999700001").err, ERR_OK);
+	check_eq(store_pack(st, CHANGE_SUB, bcd_of(VIEW("999701000000000")), &p), ERR_OK);
+	check_eq(p.sub.partition, 0);
+	room_behind("UPDATE imsi_range SET partition = 4 WHERE \"from\" = '999701000000000'");
+	check_eq(room_set(st, SUB, "999701000000002", "tenant=meters\nprofile=meter").err, ERR_CORRUPT);
+	end();
+}
+
 static unsigned int bad_n;
 static char bad_all[1 << 16];
 
@@ -479,6 +512,7 @@ TESTS(T(what_a_record_may_be_is_a_rule), T(life_takes_no_other_step_than_its_cyc
       T(the_journal_is_a_chain_with_its_head_outside),
       T(the_feed_is_numbered_without_gaps_and_a_rollback_leaves_none),
       T(rows_are_packed_as_the_judge_reads_them),
+      T(a_new_subscription_belongs_to_the_partition_of_its_range),
       T(an_import_makes_every_good_row_and_tells_every_bad_one),
       T(what_is_exported_can_be_imported_again), T(pages_follow_each_other_and_filters_hold),
       T(a_store_opens_only_with_its_own_key), T(a_backup_of_the_live_store_opens_and_verifies))
