@@ -216,7 +216,7 @@ static int show_pages(void *ctx, int control)
 
 TEST(pages_are_served_from_inside_the_sandbox)
 {
-	struct endpoint at = { .link = LINK_TCP, .address_n = 1, .port = 49911, .address = { "127.0.0.1" } };
+	struct endpoint at = { .link = LINK_TCP, .address_n = 1, .port = 29911, .address = { "127.0.0.1" } };
 	struct watchman w = { { .listen = &at, .page_max = 4096, .page = page } };
 	struct child_message m;
 	struct child c;

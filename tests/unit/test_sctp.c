@@ -224,7 +224,7 @@ static void lose_first_path(void)
 
 TEST(messages_keep_their_bounds_over_the_kernels_sctp)
 {
-	static const struct pair p = { "sctp:127.0.0.1:38681", "sctp:127.0.0.1:38681", NULL };
+	static const struct pair p = { "sctp:127.0.0.1:28681", "sctp:127.0.0.1:28681", NULL };
 
 	if (!sctp_kernel_has()) {
 		printf("  skipped: this kernel has no SCTP (socket: %s)\n", strerror(errno));
@@ -235,8 +235,8 @@ TEST(messages_keep_their_bounds_over_the_kernels_sctp)
 
 TEST(messages_keep_their_bounds_over_usrsctp_in_udp)
 {
-	static const struct pair p = { "sctp:127.0.0.1:38682?udp=49899/49900",
-				       "sctp:127.0.0.1:38682?udp=49900/49899", NULL };
+	static const struct pair p = { "sctp:127.0.0.1:28682?udp=29899/29900",
+				       "sctp:127.0.0.1:28682?udp=29900/29899", NULL };
 
 	talk(&p);
 }
@@ -323,12 +323,12 @@ static int shared_port(void *ctx, int control)
 
 	(void)ctx;
 	(void)control;
-	check_eq(endpoint_parse(VIEW("sctp:127.0.0.1:38684?udp=49901"), &e), ERR_OK);
+	check_eq(endpoint_parse(VIEW("sctp:127.0.0.1:28684?udp=29901"), &e), ERR_OK);
 	check_eq(loop_listen(a, &e, NULL, true, &ops, NULL, why), ERR_OK);
 	check_eq(loop_listen(b, &e, NULL, true, &ops, NULL, why), ERR_OK);
 	check_eq(loop_listen(b, &e, NULL, false, &ops, NULL, why), ERR_IO);
 	check(strstr(why, "address already in use"));
-	e.udp = e.udp_peer = 49902;
+	e.udp = e.udp_peer = 29902;
 	check_eq(loop_listen(b, &e, NULL, false, &ops, NULL, why), ERR_IO);
 	check(strstr(why, "a process has one UDP port"));
 	loop_free(b);
@@ -357,7 +357,7 @@ static int no_answer(void *ctx, int control)
 	(void)control;
 	quick.handshake_ms = 300;
 	s.loop = loop_new(&quick);
-	check_eq(endpoint_parse(VIEW("sctp:127.0.0.1:38685?udp=49903/49904"), &e), ERR_OK);
+	check_eq(endpoint_parse(VIEW("sctp:127.0.0.1:28685?udp=29903/29904"), &e), ERR_OK);
 	check(loop_connect(s.loop, &e, NULL, &ops, &s, NULL));
 	loop_run(s.loop);
 	loop_free(s.loop);

@@ -328,7 +328,7 @@ static int sandboxed_server(void *ctx, int control)
 
 TEST(tls_works_inside_the_sandbox)
 {
-	struct server s = { .at = { .link = LINK_TLS, .address_n = 1, .port = 49912,
+	struct server s = { .at = { .link = LINK_TLS, .address_n = 1, .port = 29912,
 				    .address = { "127.0.0.1" } } };
 	struct child_message m;
 	struct child c;
