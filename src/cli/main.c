@@ -16,6 +16,7 @@ const struct command commands[] = {
     {"approve", "approve [ID]", "list what waits for a second person; approve it", cmd_approve},
     {"watch", "watch", "live view of traffic, refusals and appointments", cmd_watch},
     {"simulate", "simulate [OPTION]...", "play visited networks and storms", cmd_simulate},
+    {"inspect", "inspect FILE", "say what would be refused in a capture", cmd_inspect},
     {"audit", "audit [--clause R-x]", "fill in the CLP.14 checklist from the running system", cmd_audit},
     {"backup", "backup DIRECTORY", "copy everything, consistent, while it runs", cmd_backup},
     {"restore", "restore DIRECTORY", "put a backup back", cmd_restore},

@@ -1,0 +1,431 @@
+#include "cli/inspect.h"
+
+#include "cli/cli.h"
+
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define MEMORY (1u << 19)
+#define SIGHTINGS 65536
+#define CODE_CE 257
+#define CONN 1 /* each speaker has a node with one connection */
+#define PACKET_MAX 262144
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* --- a node for each speaker, as the edge has one for each connection ------------------------- */
+
+static void ignore_send(void *ctx, uint32_t conn, struct view bytes)
+{
+	(void)ctx;
+	(void)conn;
+	(void)bytes;
+}
+
+static void on_close(void *ctx, uint32_t conn)
+{
+	struct speaker *s = ctx;
+
+	(void)conn;
+	s->up = false;
+}
+
+static void ignore_dial(void *ctx, struct dia_peer *peer)
+{
+	(void)ctx;
+	(void)peer;
+}
+
+/* Everyone is let in here, so that every request is judged; the edge would refuse strangers
+ * earlier. */
+static struct dia_admit on_admit(void *ctx, const struct dia_link *link, const struct msg *ce)
+{
+	const struct speaker *s = ctx;
+	bool ours =
+	    view_under(view_of(s->realm), view_of(s->me->reach.conf.realm)) && s->me->plmn == 0;
+
+	(void)link;
+	(void)ce;
+	return (struct dia_admit){2001, ours ? DIA_OWN : DIA_PARTNER, s->plmn};
+}
+
+static void ignore_peer(void *ctx, struct dia_peer *peer)
+{
+	(void)ctx;
+	(void)peer;
+}
+
+static void ignore_down(void *ctx, struct dia_peer *peer, const char *why)
+{
+	(void)ctx;
+	(void)peer;
+	(void)why;
+}
+
+static struct asked *asked_of(struct inspect *in, uint64_t pair, uint32_t hop_by_hop)
+{
+	return &in->asked[(pair ^ hop_by_hop * 2654435761u) % ASKED_MAX];
+}
+
+static void remember(struct inspect *in, const struct speaker *s, const struct judged *j)
+{
+	struct asked *a = asked_of(in, s->flow->pair, j->h->hop_by_hop);
+
+	*a = (struct asked){.pair = s->flow->pair,
+			    .hop_by_hop = j->h->hop_by_hop,
+			    .used = true,
+			    .prio = j->v->prio,
+			    .facts = *j->f};
+	view_text(j->f->origin_host, a->host, sizeof a->host);
+	a->facts.origin_host = view_of(a->host);
+	a->facts.origin_realm = a->facts.dest_host = a->facts.dest_realm = (struct view){0};
+	a->facts.peer_host = a->facts.peer_realm = a->facts.session = (struct view){0};
+	a->facts.route_n = 0;
+}
+
+static void on_request(void *ctx, struct dia_peer *from, const struct msg *m,
+		       const struct dia_header *h, struct view raw, enum err err)
+{
+	struct speaker *s = ctx;
+	struct inspect *in = s->me;
+	struct judged j = {.from = s, .m = m, .h = h, .err = err};
+	struct verdict v = {0};
+	struct facts f;
+
+	(void)raw;
+	in->requests++;
+	if (err) {
+		in->malformed++;
+		inspect_say(in, &j);
+		return;
+	}
+	dia_facts(&f, from, m, h, in->at_ms);
+	if (dia_peer_info(from)->kind == DIA_OWN &&
+	    view_eq_case(f.dest_realm, view_of(in->reach.conf.realm)))
+		f.direction = DIR_TO_HOME;
+	v = judge_request(in->judge, &f);
+	j.f = &f;
+	j.v = &v;
+	in->passed += v.act == ACT_PASS;
+	if (v.act != ACT_PASS)
+		in->refused[v.check]++;
+	for (enum check c = CHECK_NONE + 1; c < CHECK_N; c++)
+		in->observed[c] += v.observed >> c & 1;
+	if (v.act == ACT_PASS)
+		remember(in, s, &j);
+	inspect_say(in, &j);
+}
+
+static void ignore_answer(void *ctx, struct dia_peer *from, const struct msg *m,
+			  const struct dia_header *h, struct view raw, enum err err,
+			  struct dia_pending *p)
+{
+	(void)ctx;
+	(void)from;
+	(void)m;
+	(void)h;
+	(void)raw;
+	(void)err;
+	(void)p;
+}
+
+static void ignore_lost(void *ctx, struct dia_pending *p, const char *why)
+{
+	(void)ctx;
+	(void)p;
+	(void)why;
+}
+
+static const struct dia_actions actions = {
+    .send = ignore_send,
+    .close = on_close,
+    .dial = ignore_dial,
+    .admit = on_admit,
+    .peer_up = ignore_peer,
+    .peer_down = ignore_down,
+    .request = on_request,
+    .answer = ignore_answer,
+    .lost = ignore_lost,
+};
+
+/* --- speakers --------------------------------------------------------------------------------- */
+
+static struct speaker *speaker_of(struct inspect *in, struct cap_flow *f)
+{
+	struct speaker *s = f->user;
+
+	if (!s) {
+		s = f->user = calloc(1, sizeof *s);
+		if (s) {
+			s->me = in;
+			s->flow = f;
+		}
+	}
+	return s;
+}
+
+static void gone(void *ctx, struct cap_flow *f)
+{
+	struct speaker *s = f->user;
+
+	(void)ctx;
+	if (s && s->node)
+		dia_node_free(s->node);
+	free(s);
+	f->user = NULL;
+}
+
+static void introduce(struct inspect *in, struct speaker *s, const struct msg *m)
+{
+	view_text(tab_get(m, AVP_ORIGIN_HOST), s->host, sizeof s->host);
+	view_text(tab_get(m, AVP_ORIGIN_REALM), s->realm, sizeof s->realm);
+	if (in->peer_realm)
+		snprintf(s->realm, sizeof s->realm, "%s", in->peer_realm);
+}
+
+static void find_network(struct inspect *in, struct speaker *s)
+{
+	const struct network_row *n = in->book->network_of_realm(in->book->ctx, view_of(s->realm));
+
+	s->plmn = in->plmn ? in->plmn : n ? n->plmn : 0;
+}
+
+/* Its capabilities exchange, said again to a node of ours: with what it spoke of and no more
+ * assumed. */
+static void bring_up(struct inspect *in, struct speaker *s)
+{
+	struct dia_link link = {
+	    .conn = CONN, .secure = true, .address = VIEW("192.0.2.1"), .local = VIEW("192.0.2.2")};
+	struct dia_header h = {DIA_FLAG_REQUEST, CODE_CE, DIA_APP_BASE, 1, 1};
+	static const uint8_t address[] = {0, 1, 192, 0, 2, 1};
+	struct wr w = {.p = in->out, .cap = sizeof in->out};
+	size_t start = dia_begin(&w, &h);
+
+	dia_put_text(&w, AVP_ORIGIN_HOST, s->host[0] ? s->host : "nobody");
+	dia_put_text(&w, AVP_ORIGIN_REALM, s->realm[0] ? s->realm : "nowhere");
+	dia_put(&w, AVP_HOST_IP_ADDRESS, (struct view){address, sizeof address});
+	dia_put_u32(&w, AVP_VENDOR_ID, VENDOR_3GPP);
+	dia_put_text(&w, AVP_PRODUCT_NAME, "capture");
+	dia_put_u32(&w, AVP_AUTH_APPLICATION_ID, DIA_APP_RELAY);
+	dia_end(&w, start);
+	if (s->node)
+		dia_node_free(s->node);
+	s->conf = (struct dia_node_conf){
+	    .host = view_of(in->reach.conf.edge_host),
+	    .realm = view_of(in->reach.conf.realm),
+	    .product = VIEW("Merlon inspect"),
+	    .vendor_id = VENDOR_3GPP,
+	    .apps = {DIA_APP_S6A, DIA_APP_S13, DIA_APP_RELAY},
+	    .app_n = 3,
+	    .state_id = 1,
+	    .watchdog_ms = 30000,
+	    .peer_max = 2,
+	    .pending_max = 16,
+	    .pending_ms = 1000,
+	};
+	s->node = dia_node_new(&s->conf, &actions, s);
+	if (!s->node)
+		return;
+	dia_node_strict(s->node, DIA_RELAY);
+	s->up = true;
+	dia_node_up(s->node, &link, NULL, in->at_ms);
+	dia_node_frame(s->node, CONN, wr_done(&w), &in->mem, in->at_ms);
+	arena_reset(&in->mem);
+}
+
+/* An answer teaches the judge what the edge would have learned from it. */
+static void learn(struct inspect *in, const struct cap_flow *f, const struct msg *m,
+		  const struct dia_header *h)
+{
+	struct asked *a = asked_of(in, f->pair, h->hop_by_hop);
+	struct dia_outcome o = dia_outcome(m);
+
+	if (!a->used || a->pair != f->pair || a->hop_by_hop != h->hop_by_hop)
+		return;
+	a->used = false;
+	judge_done(in->judge, &a->facts, a->prio, o.ok, o.busy, in->at_ms);
+}
+
+static void message(void *ctx, struct cap_flow *f, struct view frame, uint64_t at_ms)
+{
+	struct inspect *in = ctx;
+	struct speaker *s = speaker_of(in, f);
+	struct dia_header h;
+	static struct msg m;
+	enum err err;
+
+	if (!s)
+		return;
+	in->at_ms = at_ms;
+	if (in->read && serving_renew(in->read, monotonic_ms()) == ERR_CORRUPT)
+		return;
+	err = dia_parse(&m, &h, frame, DIA_RELAY, &in->mem);
+	if (h.code == CODE_CE && h.app == DIA_APP_BASE) {
+		introduce(in, s, &m);
+		s->known = true;
+		s->up = false;
+	} else if (!(h.flags & DIA_FLAG_REQUEST)) {
+		if (!err)
+			learn(in, f, &m, &h);
+	} else if (h.app != DIA_APP_BASE) {
+		if (!s->known && !s->up)
+			introduce(in, s, &m);
+		find_network(in, s);
+		arena_reset(&in->mem);
+		if (!s->up)
+			bring_up(in, s);
+		if (s->node)
+			dia_node_frame(s->node, CONN, frame, &in->mem, at_ms);
+	}
+	arena_reset(&in->mem);
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+static int read_file(struct inspect *in, const char *path)
+{
+	char why[PCAP_ERRBUF_SIZE] = "";
+	pcap_t *p = pcap_open_offline(path, why);
+	struct pcap_pkthdr *head;
+	const u_char *bytes;
+	int code = 0;
+
+	if (!p) {
+		fprintf(stderr, "merlon inspect: %s\n", why);
+		return EXIT_FAILED;
+	}
+	if (!cap_knows(pcap_datalink(p))) {
+		fprintf(stderr, "merlon inspect: %s: link layer %d is none that carries Diameter\n",
+			path, pcap_datalink(p));
+		pcap_close(p);
+		return EXIT_FAILED;
+	}
+	inspect_begin(in);
+	while ((code = pcap_next_ex(p, &head, &bytes)) == 1) {
+		uint64_t at_ms =
+		    (uint64_t)head->ts.tv_sec * 1000 + (uint64_t)head->ts.tv_usec / 1000;
+
+		if (head->caplen <= PACKET_MAX)
+			cap_packet(in->cap, pcap_datalink(p), (struct view){bytes, head->caplen},
+				   at_ms);
+	}
+	cap_end(in->cap, in->at_ms);
+	inspect_end(in, path);
+	if (code == PCAP_ERROR)
+		fprintf(stderr, "merlon inspect: %s: ends in the middle: %s\n", path,
+			pcap_geterr(p));
+	pcap_close(p);
+	return code == PCAP_ERROR ? EXIT_FAILED : EXIT_DONE;
+}
+
+static bool open_records(struct inspect *in)
+{
+	char why[256];
+	uint64_t until = monotonic_ms() + 1000;
+	enum err err = serving_open(&in->serving, in->reach.conf.data_dir, why);
+
+	in->book = &inspect_empty_book;
+	if (err) {
+		fprintf(stderr, "merlon inspect: no records in %s: judged with an empty book\n",
+			in->reach.conf.data_dir);
+		return true;
+	}
+	in->read = serving_reader(in->serving);
+	if (!in->read)
+		return false;
+	while ((err = serving_renew(in->read, monotonic_ms())) == ERR_AGAIN &&
+	       monotonic_ms() < until)
+		;
+	if (err) {
+		fprintf(stderr, "merlon inspect: %s: the serving copy: %s\n",
+			in->reach.conf.data_dir, err_text(err));
+		return false;
+	}
+	in->book = serving_book(in->read);
+	return true;
+}
+
+static bool open_judge(struct inspect *in)
+{
+	static const struct cap_ops ops = {message, gone};
+	static const uint8_t key[HASH_KEY] = "merlon inspect!";
+
+	if (!open_records(in))
+		return false;
+	in->mem = (struct arena){.base = malloc(MEMORY), .cap = MEMORY};
+	in->seen = sightings_new(SIGHTINGS, key);
+	in->judge = judge_new(in->book, in->seen, NULL, 0, key);
+	in->asked = calloc(ASKED_MAX, sizeof *in->asked);
+	in->cap = cap_new(&ops, in);
+	if (!in->mem.base || !in->seen || !in->judge || !in->asked || !in->cap) {
+		fprintf(stderr, "merlon inspect: out of memory\n");
+		return false;
+	}
+	judge_identity(in->judge, view_of(in->reach.conf.edge_host), view_of(in->reach.conf.realm));
+	return true;
+}
+
+static void close_all(struct inspect *in)
+{
+	cap_free(in->cap);
+	free(in->asked);
+	if (in->judge)
+		judge_free(in->judge);
+	if (in->seen)
+		sightings_free(in->seen);
+	free(in->mem.base);
+	if (in->read)
+		serving_read_free(in->read);
+	if (in->serving)
+		serving_close(in->serving);
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+	static const struct command me = {
+	    "inspect", "inspect FILE [--data DIR] [--network PLMN] [--peer-realm REALM] [--json]",
+	    "Read a capture (pcap, pcapng) and say what the judge would have done with each "
+	    "Diameter request in\n"
+	    "it, with the records of a data directory, or with none. Nothing is installed and "
+	    "nothing is sent.\n"
+	    "A peer is who its capabilities exchange in the capture says; where that is missing, "
+	    "who its first\n"
+	    "request claims to be, unless it is given.",
+	    cmd_inspect};
+	static struct inspect in;
+	const struct arg row[] = {
+	    REACH_ARGS(in.reach),
+	    {"--network", ARG_TEXT, &in.network, "PLMN", "all peers belong to this network", 0, 0},
+	    {"--peer-realm", ARG_TEXT, &in.peer_realm, "REALM", "all peers are of this realm", 0,
+	     0},
+	    {"--summary", ARG_FLAG, &in.summary, "", "only the counts", 0, 0},
+	};
+	int code, n = args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code);
+
+	if (n < 0)
+		return code;
+	in.plmn = in.network ? bcd_of(view_of(in.network)) : 0;
+	if (n != 1 || (in.network && bcd_n(in.plmn) != 5 && bcd_n(in.plmn) != 6)) {
+		fprintf(stderr, "merlon inspect: give one file, and a network of 5 or 6 digits; "
+				"see merlon inspect "
+				"--help\n");
+		return EXIT_USAGE;
+	}
+	code = reach_open(&in.reach, me.name, false);
+	if (code == EXIT_DONE) {
+		code = EXIT_FAILED;
+		if (open_judge(&in))
+			code = read_file(&in, argv[0]);
+		close_all(&in);
+	}
+	reach_close(&in.reach);
+	return code;
+}
