@@ -167,6 +167,19 @@ def test_handsets_are_told_from_iot_by_range(homes, partner):
     assert after == {"iot": before["iot"] + 2, "handset": before["handset"] + 1}
 
 
+@pytest.mark.parametrize("item, good", [
+    ("1=tcp:127.0.0.1:3871", True), ("15=tcp:[::1]:3871 capacity=9 concurrency=8", True),
+    ("0=tcp:127.0.0.1:3871", False), ("16=tcp:127.0.0.1:3871", False), ("tcp:127.0.0.1:3871", False),
+    ("1=tcp:127.0.0.1", False), ("1=tcp:127.0.0.1:3871 concurrency=0", False), ("concurrency=8", False),
+    ("1=tcp:127.0.0.1:3871 2=tcp:127.0.0.1:3872", False), ("1=tcp:127.0.0.1:3871 speed=1", False)])
+def test_a_partition_is_named_with_its_home_and_limits(tmp_path, item, good):
+    path = tmp_path / "m.yaml"
+    path.write_text(json.dumps({"edge": {"partitions": [item]}}))
+    done = subprocess.run([BINARY, "check", "--config", str(path)], capture_output=True, text=True, timeout=10)
+    assert (done.returncode == 0) == good, done.stderr
+    assert good or "edge.partitions" in done.stderr
+
+
 def simulate(m, network, group, first, rate, seconds):
     command = [BINARY, "simulate", "--to", f"tcp:127.0.0.1:{m.port}", "--network", network,
                "--group", f"{group}={first}:{MANY}", "--mix", "air+ulr", "--rate", str(rate),
