@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "MERLONK1"
+#define MAGIC "MERLONK2"
 #define BATCH 256
 #define HEX (2 * SEALBOX_PUBLIC)
 
@@ -120,9 +120,19 @@ enum err spool_pub_get(const char *data_dir, uint8_t pub[SEALBOX_PUBLIC], char w
 	return err ? says(why, err, "the vault's public key", path) : ERR_OK;
 }
 
-static enum err write_row(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *row)
+/* A row belongs to its place: none can be moved, or doubled. */
+static struct view place(uint8_t to[8], uint64_t at)
 {
-	uint8_t plain[SPOOL_PLAIN], sealed[SPOOL_SEALED];
+	struct wr w = {.p = to, .cap = 8};
+
+	wr_be(&w, at, 8);
+	return wr_done(&w);
+}
+
+static enum err write_row(int fd, const struct secret32 *key, uint64_t at,
+			  const struct vault_row *row)
+{
+	uint8_t plain[SPOOL_PLAIN], sealed[SPOOL_SEALED], aad[8];
 	struct wr w = {.p = plain, .cap = sizeof plain};
 	enum err err;
 
@@ -130,7 +140,7 @@ static enum err write_row(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struc
 	wr_view(&w, (struct view){row->key.k.b, 16});
 	wr_view(&w, (struct view){row->key.opc.b, 16});
 	wr_view(&w, (struct view){row->key.amf, 2});
-	err = w.err ? w.err : sealbox_put(pub, (struct view){plain, sizeof plain}, sealed);
+	err = w.err ? w.err : seal(key, place(aad, at), (struct view){plain, sizeof plain}, sealed);
 	secret_wipe(plain, sizeof plain);
 	return err ? err : write_all(fd, sealed, sizeof sealed);
 }
@@ -140,13 +150,18 @@ static enum err write_rows(int fd, const uint8_t pub[SEALBOX_PUBLIC], const stru
 {
 	uint8_t head[SPOOL_HEAD];
 	struct wr w = {.p = head, .cap = sizeof head};
-	enum err err;
+	struct secret32 key;
+	enum err err = random_bytes(&key, sizeof key);
 
 	wr_view(&w, VIEW(MAGIC));
 	wr_be(&w, n, 4);
-	err = write_all(fd, head, sizeof head);
+	if (!err)
+		err = sealbox_put(pub, (struct view){key.b, sizeof key.b}, head + w.n);
+	if (!err)
+		err = write_all(fd, head, sizeof head);
 	for (size_t i = 0; i < n && !err; i++)
-		err = write_row(fd, pub, &rows[i]);
+		err = write_row(fd, &key, i, &rows[i]);
+	secret_wipe(&key, sizeof key);
 	return err;
 }
 
@@ -191,12 +206,12 @@ enum err spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC],
 	return err;
 }
 
-static enum err open_row(const uint8_t *sealed, const uint8_t pub[SEALBOX_PUBLIC],
-			 const struct secret32 *priv, struct vault_row *row)
+static enum err open_row(const uint8_t *sealed, const struct secret32 *key, uint64_t at,
+			 struct vault_row *row)
 {
-	uint8_t plain[SPOOL_PLAIN];
+	uint8_t plain[SPOOL_PLAIN], aad[8];
 	struct rd r = {.left = {plain, sizeof plain}};
-	enum err err = sealbox_get(pub, priv, (struct view){sealed, SPOOL_SEALED}, plain);
+	enum err err = unseal(key, place(aad, at), (struct view){sealed, SPOOL_SEALED}, plain);
 
 	if (err)
 		return err;
@@ -208,22 +223,23 @@ static enum err open_row(const uint8_t *sealed, const uint8_t pub[SEALBOX_PUBLIC
 	return bcd_n(row->imsi) >= 6 ? ERR_OK : ERR_CORRUPT;
 }
 
-/* The number of rows of a file that is whole; 0 when it is not. */
-static size_t rows_of(int fd)
+/* The number of rows of a file that is whole, and its key. ERR_CORRUPT, ERR_KEY. */
+static enum err read_head(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
+			  struct secret32 *key, size_t *n)
 {
 	uint8_t head[SPOOL_HEAD];
 	struct rd r = {.left = {head, sizeof head}};
 	struct stat st;
-	size_t n;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || read_all(fd, head, sizeof head))
-		return 0;
+		return ERR_CORRUPT;
 	if (!view_eq(rd_take(&r, 8), VIEW(MAGIC)))
-		return 0;
-	n = rd_be(&r, 4);
-	return n <= SPOOL_MAX && (uint64_t)st.st_size == SPOOL_HEAD + (uint64_t)n * SPOOL_SEALED
-		   ? n
-		   : 0;
+		return ERR_CORRUPT;
+	*n = rd_be(&r, 4);
+	if (*n == 0 || *n > SPOOL_MAX ||
+	    (uint64_t)st.st_size != SPOOL_HEAD + (uint64_t)*n * SPOOL_SEALED)
+		return ERR_CORRUPT;
+	return sealbox_get(pub, priv, r.left, key->b);
 }
 
 enum err spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBLIC],
@@ -234,22 +250,24 @@ enum err spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBL
 	struct vault_row *rows = calloc(BATCH, sizeof *rows);
 	uint8_t sealed[SPOOL_SEALED];
 	enum err err = fd < 0 ? ERR_IO : !rows ? ERR_FULL : ERR_OK;
-	size_t left = err ? 0 : rows_of(fd);
+	struct secret32 key = {{0}};
+	size_t all = 0, done = 0;
 
-	if (!err && left == 0)
-		err = ERR_CORRUPT;
-	while (!err && left > 0) {
-		size_t n = left < BATCH ? left : BATCH;
+	if (!err)
+		err = read_head(fd, pub, priv, &key, &all);
+	while (!err && done < all) {
+		size_t n = all - done < BATCH ? all - done : BATCH;
 
 		for (size_t i = 0; i < n && !err; i++) {
 			err = read_all(fd, sealed, sizeof sealed);
 			if (!err)
-				err = open_row(sealed, pub, priv, &rows[i]);
+				err = open_row(sealed, &key, done + i, &rows[i]);
 		}
 		if (!err)
 			err = take(ctx, rows, n);
-		left -= n;
+		done += n;
 	}
+	secret_wipe(&key, sizeof key);
 	if (rows)
 		secret_wipe(rows, BATCH * sizeof *rows);
 	free(rows);

@@ -3,10 +3,12 @@
  * hex digits), so that a file left behind tells nobody anything.
  *
  *   offset  bytes
- *        0      8  "MERLONK1"
+ *        0      8  "MERLONK2"
  *        8      4  number of rows, big-endian
- *       12      .  that many sealed boxes of SPOOL_SEALED bytes, each of: IMSI (bcd.h, big-endian)
- * 8, K 16, OPc 16, AMF 2
+ *       12     80  a sealed box: the file's own key, 32 bytes
+ *       92      .  that many pieces of SPOOL_SEALED bytes, sealed by that key with their number (8
+ *                  bytes) as associated data, each of: IMSI (bcd.h, big-endian) 8, K 16, OPc 16,
+ *                  AMF 2
  *
  * A file appears whole (written under another name, made durable, renamed) or not at all. */
 #pragma once
@@ -15,9 +17,9 @@
 #define SPOOL_DIR "spool"
 #define SPOOL_PUB "vault.pub"
 #define SPOOL_SUFFIX ".keys"
-#define SPOOL_HEAD 12
+#define SPOOL_HEAD (12 + 32 + SEALBOX_EXTRA)
 #define SPOOL_PLAIN 42
-#define SPOOL_SEALED (SPOOL_PLAIN + SEALBOX_EXTRA)
+#define SPOOL_SEALED (SPOOL_PLAIN + SEAL_EXTRA)
 #define SPOOL_MAX 100000 /* rows in one file */
 
 /* The vault's public key, where importers find it. ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO; `why`: one
