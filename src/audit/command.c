@@ -35,7 +35,7 @@ static int choose_listener(struct audit *a, const struct options *o)
 		tls ? "tls: address"
 		    : "tcp: address that takes partners in clear; give --cert and --key of a test "
 		      "partner");
-	return EXIT_CONFIG;
+	return EXIT_USAGE;
 }
 
 static void read_rules(struct audit *a)

@@ -181,3 +181,63 @@ enum state try_tamper(struct audit *a, const struct attempt *t, struct proof *p)
 	json_decref(o);
 	return p->state;
 }
+
+static json_int_t journal_seq(struct audit *a)
+{
+	struct keep req = {.op = KEEP_STATE}, rep;
+	char why[256];
+	json_t *state;
+	json_int_t seq;
+
+	if (keeping_call(a, &req, &rep, why) != ERR_OK)
+		return -1;
+	state = json_loadb((const char *)rep.text[KEEP_BODY].p, rep.text[KEEP_BODY].n, 0, NULL);
+	seq = json_integer_value(json_object_get(json_object_get(state, "journal"), "seq"));
+	json_decref(state);
+	return seq;
+}
+
+/* Every change is in the journal, with who made it: made here, and read back. */
+enum state try_journal(struct audit *a, const struct attempt *t, struct proof *p)
+{
+	struct keep req = {.op = KEEP_JOURNAL}, rep;
+	json_int_t before = journal_seq(a);
+	char contact[64], after[24], why[256];
+	const char *pair[] = {contact, NULL}, *actor, *key;
+	json_t *entries, *e;
+
+	(void)t;
+	snprintf(contact, sizeof contact, "contact=merlon audit %llu",
+		 (unsigned long long)audit_wall_ms());
+	if (before < 0 || keeping_set(a, "tenant", "canary", "set", pair, why) != ERR_OK)
+		return proof(p, WITHOUT, "the keeper does not take a change");
+	snprintf(after, sizeof after, "%lld", (long long)before);
+	keep_put_text(&req, KEEP_AFTER, view_of(after));
+	if (keeping_call(a, &req, &rep, why) != ERR_OK)
+		return proof(p, WITHOUT, "%.150s", why);
+	entries = json_loadb((const char *)rep.text[KEEP_BODY].p, rep.text[KEEP_BODY].n, 0, NULL);
+	e = json_array_get(entries, 0);
+	key = json_string_value(json_object_get(e, "key"));
+	actor = json_string_value(json_object_get(e, "actor"));
+	if (key && actor && actor[0] && strcmp(key, "canary") == 0 &&
+	    json_string_length(json_object_get(e, "hash")) > 0)
+		proof(p, SHOWN, "a change by %.60s is entry %lld, chained", actor,
+		      (long long)before + 1);
+	else
+		proof(p, NOT_SHOWN, "a change of ours is not in the journal");
+	json_decref(entries);
+	return p->state;
+}
+
+/* An IMSI is an IoT or a handset one, never both: a range of the other kind over ours is refused.
+ */
+enum state try_ranges(struct audit *a, const struct attempt *t, struct proof *p)
+{
+	char from[16], to[32];
+	const char *pair[] = {to, "handset=yes", "name=canary", NULL};
+
+	(void)t;
+	canary_imsi(a, WHO_CRITICAL, from);
+	snprintf(to, sizeof to, "to=%.13s05", from);
+	return must_refuse(a, "range", from, pair, p);
+}

@@ -43,7 +43,7 @@ class Net:
             chain, key = authority.issue(EDGE_HOST)
             self.conf["tls"] = {"chain": chain, "key": key, "ca": authority.ca}
             listen.append(f"tls:127.0.0.1:{self.ports[3]}")
-        self.process = None
+        self.authority, self.process = authority, None
 
     def start(self, binary=BINARY, **conf):
         with open(self.config, "w", encoding="ascii") as f:
@@ -258,6 +258,25 @@ def test_what_cannot_be_tried_keeps_the_age_of_its_evidence(net):
         net.stop()
         net.start()
     assert net.audit()[0] == 0
+
+
+def test_canaries_go_over_tls_too(net):
+    """A test partner's certificate, where clear TCP is not taken."""
+    own = "epc.mnc099.mcc001.3gppnetwork.org"
+    hosts = [f"audit-mme.{own}", f"audit-other.{own}", "audit-mme.epc.mnc099.mcc002.3gppnetwork.org",
+             "audit-mme.epc.mnc098.mcc001.3gppnetwork.org"]
+    net.audit()  # makes the reserved networks
+    cert, key = net.authority.issue(",DNS:".join(hosts))
+    net.stop()
+    net.start(edge={**net.conf["edge"], "clear": False})
+    try:
+        done = net.run("audit", check=False)
+        assert done.returncode == 2 and "--cert" in done.stderr
+        done = net.run("audit", "--json", "--cert", cert, "--key", key)
+        assert json.loads(done.stdout)["not_shown"] == 0
+    finally:
+        net.stop()
+        net.start()
 
 
 def test_one_clause_can_be_asked_for(net):
