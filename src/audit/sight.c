@@ -385,3 +385,49 @@ enum state see_steered(struct audit *a, const struct attempt *t, struct proof *p
 		return proof(p, WITHOUT, "no update had to be steered since the start");
 	return proof(p, SHOWN, "%llu updates steered away since the start", (unsigned long long)n);
 }
+
+/* A card is told for what it is while its request passes. */
+enum state see_cards(struct audit *a, const struct attempt *t, struct proof *p)
+{
+	static const char name[] = "merlon_edge_cards_total";
+	uint64_t iot = sight_metric(a->page, name, "kind", "iot");
+	uint64_t handset = sight_metric(a->page, name, "kind", "handset");
+	const struct canary air = {.say = SAY_AIR};
+	enum err err = canary_ask(a, &air);
+	char *after = sight_page(a);
+	bool as_iot = sight_metric(after, name, "kind", "iot") > iot;
+	bool as_handset = sight_metric(after, name, "kind", "handset") > handset;
+	bool known = a->page && after;
+
+	(void)t;
+	free(after);
+	if (err || !known)
+		return proof(p, WITHOUT, "%s", err ? err_text(err) : "the counters cannot be read");
+	if (!as_iot && as_handset)
+		return proof(p, WITHOUT, "the reserved IMSIs lie in a range of handsets");
+	return proof(p, as_iot ? SHOWN : NOT_SHOWN, "the canary's card was counted as %s",
+		     as_iot ? "an IoT card, by its range" : "neither IoT nor handset");
+}
+
+enum state see_partitions(struct audit *a, const struct attempt *t, struct proof *p)
+{
+	const struct conf_list *list = &a->reach->conf.edge_partitions;
+	uint64_t least = UINT64_MAX;
+
+	(void)t;
+	if (list->n == 0)
+		return proof(p, WITHOUT, "no partition is configured");
+	for (size_t i = 0; i < list->n; i++) {
+		char number[8];
+		uint64_t n;
+
+		snprintf(number, sizeof number, "%.*s", (int)strcspn(list->text[i], "="),
+			 list->text[i]);
+		n = sight_metric(a->page, "merlon_edge_partition_passed_total", "partition",
+				 number);
+		least = n < least ? n : least;
+	}
+	if (least == 0)
+		return proof(p, WITHOUT, "a partition had no request since the start");
+	return proof(p, SHOWN, "%zu partitions, each with requests to a home of its own", list->n);
+}
