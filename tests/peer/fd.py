@@ -100,7 +100,11 @@ class FreeDiameter:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(["freeDiameterd", "-c", conf], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
-        self._connect()
+        try:
+            self._connect()
+        except BaseException:
+            self.stop()
+            raise
 
     def _extend(self, lines, name, rows):
         path = os.path.join(self.where, name)
