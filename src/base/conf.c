@@ -21,6 +21,10 @@ static enum err fail(const struct load *l, size_t line, const char *key, const c
 		snprintf(l->why, 256, "%s:%zu: %s %s%s", l->file, line, key, what, detail);
 	else
 		snprintf(l->why, 256, "%s: %s %s%s", l->file, key, what, detail);
+	for (char *c = l->why; *c; c++) { /* one line, whatever a key was made of */
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	}
 	return ERR_CONFIG;
 }
 

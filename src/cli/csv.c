@@ -1,13 +1,26 @@
 #include "cli/csv.h"
 
-static struct view cell(struct view *left)
-{
-	const uint8_t *comma = left->n ? memchr(left->p, ',', left->n) : NULL;
-	struct view v = {left->p, comma ? (size_t)(comma - left->p) : left->n};
-	size_t skip = v.n + (comma != NULL);
+/* What is left of a line: after its last comma there is one cell more, even an empty one. */
+struct line {
+	struct view left;
+	bool more;
+};
 
-	*left = (struct view){left->p + skip, left->n - skip};
+static struct view cell_of(struct line *l, size_t n)
+{
+	struct view v = view_first(l->left, n);
+
+	l->more = n < l->left.n;
+	n += l->more;
+	l->left = (struct view){l->left.p + n, l->left.n - n};
 	return v;
+}
+
+static struct view cell(struct line *l)
+{
+	const uint8_t *comma = l->left.n ? memchr(l->left.p, ',', l->left.n) : NULL;
+
+	return cell_of(l, comma ? (size_t)(comma - l->left.p) : l->left.n);
 }
 
 enum err csv_header(struct csv_header *h, struct view line)
@@ -18,10 +31,12 @@ enum err csv_header(struct csv_header *h, struct view line)
 	} row[] = {{"imsi", &h->imsi}, {"alg", &h->alg},   {"k", &h->k},    {"opc", &h->opc},
 		   {"op", &h->op},     {"topc", &h->topc}, {"amf", &h->amf}};
 
+	struct line l = {line, true};
+
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++)
 		*row[i].to = -1;
-	for (h->n = 0; line.n > 0; h->n++) {
-		struct view name = cell(&line);
+	for (h->n = 0; l.more; h->n++) {
+		struct view name = cell(&l);
 
 		if (h->n == CSV_COLUMNS)
 			return ERR_LENGTH;
@@ -34,21 +49,18 @@ enum err csv_header(struct csv_header *h, struct view line)
 }
 
 /* A quoted cell may hold commas; only its end matters here. */
-static struct view cell_as_is(struct view *left)
+static struct view cell_as_is(struct line *l)
 {
+	const struct view *left = &l->left;
 	size_t i = 1;
-	struct view v;
 
 	if (left->n == 0 || left->p[0] != '"')
-		return cell(left);
+		return cell(l);
 	while (i < left->n && left->p[i] != '"')
 		i++;
 	while (i < left->n && left->p[i] != ',')
 		i++;
-	v = view_first(*left, i);
-	i += i < left->n;
-	*left = (struct view){left->p + i, left->n - i};
-	return v;
+	return cell_of(l, i);
 }
 
 enum err csv_split(const struct csv_header *h, struct view line, struct csv_keys *keys,
@@ -58,9 +70,11 @@ enum err csv_split(const struct csv_header *h, struct view line, struct csv_keys
 	struct view *to[] = {&keys->imsi, &keys->alg,  &keys->k,  &keys->opc,
 			     &keys->op,	  &keys->topc, &keys->amf};
 
+	struct line l = {line, true};
+
 	*keys = (struct csv_keys){0};
-	for (int c = 0; line.n > 0; c++) {
-		struct view v = cell_as_is(&line);
+	for (int c = 0; l.more; c++) {
+		struct view v = cell_as_is(&l);
 		bool secret = c == h->k || c == h->opc || c == h->op || c == h->topc || c == h->amf;
 
 		if (c >= h->n)

@@ -173,6 +173,10 @@ enum err child_hear(int control, struct child_message *m, int wait_ms)
 		return ERR_OK;
 	take_fds(&h, m);
 	m->text[n - WORD_SIZE] = 0;
+	for (char *c = m->text; *c; c++) { /* it is shown to people: one line, no controls */
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	}
 	if (code < CHILD_GONE)
 		m->word = (enum child_word)code;
 	return ERR_OK;

@@ -26,6 +26,10 @@ TEST(key_columns_are_cut_out_of_a_line)
 	check_eq(csv_split(&header, VIEW("001010000000001,89,milenage,,,,,,x"), &keys, &rest),
 		 ERR_OK);
 	check(!keys.any);
+	rest.n = 0; /* the last cell counts, empty or not */
+	check_eq(csv_split(&header, VIEW("001010000000001,89,milenage,AA,BB,,,8000,"), &keys, &rest),
+		 ERR_OK);
+	check(view_eq(wr_done(&rest), VIEW("001010000000001,89,milenage,,,,,,")));
 }
 
 TEST(a_line_that_hides_a_key_is_refused)
