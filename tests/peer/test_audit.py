@@ -2,6 +2,7 @@
 when it is back. A network of its own, for every test here changes it."""
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,20 +15,21 @@ import urllib.request
 
 import pytest
 from fd import Authority
-from merlon import BINARY, EDGE_HOST, ROOT
+from merlon import BINARY, EDGE_HOST, PORTS, ROOT
 
 BROKEN = "partner.origin_realm"
 CHECKLIST = os.path.join(ROOT, "share", "requirements.tsv")
 
 
 def free_ports(n):
-    held = [socket.socket() for _ in range(n)]
-    for s in held:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
+    """Below those that the system gives to connections, and not of test_wireshark.py's: we send malformed messages."""
+    found = []
+    while len(found) < n:
+        port = random.randrange(21000, 32000)
+        with socket.socket() as s:
+            if port not in PORTS + found and s.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+    return found
 
 
 class Net:
