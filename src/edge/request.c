@@ -246,6 +246,14 @@ static uint8_t direction_of(const struct edge_worker *w, const struct dia_peer *
 	return f->direction;
 }
 
+static uint64_t own_plmn(const struct edge_worker *w)
+{
+	const struct network_row *n =
+	    w->book->network_of_realm(w->book->ctx, w->edge->conf->realm);
+
+	return n ? n->plmn : 0;
+}
+
 void edge_request(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
 		  struct view raw, enum err err)
 {
@@ -260,6 +268,8 @@ void edge_request(void *ctx, struct dia_peer *from, const struct msg *m, const s
 	}
 	dia_facts(&f, from, m, h, loop_wall(w->loop));
 	f.direction = direction_of(w, from, &f);
+	if (dia_peer_info(from)->kind == DIA_OWN) /* the judge knows our own network by its record */
+		f.peer_plmn = own_plmn(w);
 	edge_live_add(w, f.peer_plmn, LIVE_ARRIVED);
 	if (loops(w, &f)) {
 		refuse(w, from, m, h, raw, ERR_OK, LOOP_DETECTED);

@@ -33,6 +33,8 @@ struct admission *admission_new(const struct admission_conf *conf, const uint8_t
 		atomic_store(&a->partners.weight[i], FAIR_ONE);
 	}
 	atomic_store(&a->threshold, RANK_ALL);
+	atomic_store(&a->follow, WORK_ONE);
+	a->follow_fine = WORK_ONE * 256;
 	atomic_store(&a->rate, a->conf.rate);
 	return a;
 }
@@ -155,7 +157,9 @@ static uint32_t rank_of(struct admission *a, const struct admission_ask *ask, co
 static bool has_room(const struct admission *a, const struct lane *l, uint8_t prio)
 {
 	static const uint32_t percent[PRIO_N] = { 100, 95, 85, 65 };
-	uint32_t limit = atomic_load_explicit(&l->limit, memory_order_relaxed) * percent[prio] / 100;
+	uint32_t learned = atomic_load_explicit(&l->limit, memory_order_relaxed);
+	uint32_t slack = atomic_load_explicit(&a->slack, memory_order_relaxed);
+	uint32_t limit = (learned > slack ? learned : slack) / 100 * percent[prio];
 
 	if (prio == PRIO_CRITICAL)
 		limit = (a->conf.ceiling + a->conf.reserve) << 8;
@@ -258,8 +262,10 @@ struct admission_say admission_judge(struct admission *a, const struct admission
 	rank = rank_of(a, ask, &c);
 	count(&a->offered[ask->prio]);
 	add(&a->asked_n, ask->prio != PRIO_CRITICAL);
-	/* Vectors are followed by an update. */
-	add(&a->hist[rank >> HIST_SHIFT], ask->op == OP_AUTH_INFO ? 2 : 1);
+	/* Vectors are followed by an update, more often or less. */
+	add(&a->hist[rank >> HIST_SHIFT],
+	    ask->op == OP_AUTH_INFO ? WORK_ONE + atomic_load_explicit(&a->follow, memory_order_relaxed)
+				    : WORK_ONE);
 	if (ask->prio != PRIO_CRITICAL && rank >= atomic_load_explicit(&a->threshold, memory_order_relaxed)) {
 		add(&a->level_hits, 1);
 		return turn_away(a, ask, &c);
@@ -269,6 +275,7 @@ struct admission_say admission_judge(struct admission *a, const struct admission
 		return turn_away(a, ask, &c);
 	}
 	count(&a->admitted[ask->prio]);
+	add(&a->vectors_n, ask->op == OP_AUTH_INFO);
 	if (!(rank & RANK_LATE))
 		count(&a->due);
 	return (struct admission_say){ .admit = true };

@@ -7,6 +7,8 @@
 #define LIMIT_ONE    256u
 #define SAMPLES_MIN  5        /* answers that make a mean */
 #define WEIGHT_MAX   8
+#define SLACK_MS     25
+#define EASE_US      10000
 #define OVERBOOK     105      /* percent: arrivals are uneven, and the limit catches what is too much */
 
 static uint32_t take(_Atomic uint32_t *n)
@@ -42,6 +44,7 @@ static uint64_t by_latency(struct lane *l, uint64_t limit, uint64_t mean_us)
 	uint64_t gradient = LIMIT_ONE, aim;
 
 	mean_us = mean_us > LATENCY_MIN_US ? mean_us : LATENCY_MIN_US;
+	l->mean_us = mean_us;
 	/* The shortest fades, so that a target that has become slower is learned anew. */
 	l->best_us += l->best_us / 8192;
 	if (l->best_us == 0 || mean_us < l->best_us)
@@ -116,6 +119,25 @@ static void learn_rate(struct admission *a, uint64_t done, uint64_t dt_ms, uint3
 	atomic_store(&a->rate, (uint32_t)rate);
 }
 
+/* Requests come in batches, and machines pause: many in flight for an instant are no overload. While the
+ * target answers about as fast as ever it may have at once what it has lately done in SLACK_MS. */
+static void give_slack(struct admission *a)
+{
+	uint64_t room = a->peak_rate * SLACK_MS * LIMIT_ONE / 1000;
+	uint64_t top = (uint64_t)a->conf.ceiling * LIMIT_ONE;
+
+	a->peak_rate -= a->peak_rate / 512;
+	if (a->seen_rate > a->peak_rate)
+		a->peak_rate = a->seen_rate;
+	for (size_t i = 0; i < LANES; i++) {
+		const struct lane *l = &a->lane[i];
+
+		if (l->mean_us > 4 * l->best_us && l->mean_us > EASE_US)
+			room = 0;
+	}
+	atomic_store(&a->slack, (uint32_t)(room < top ? room : top));
+}
+
 /* The rank up to which the budget reaches, within a bucket by proportion. Critical work is always in. */
 static uint32_t reach(const uint32_t hist[HIST_N], uint64_t budget)
 {
@@ -169,6 +191,20 @@ static void weather(struct admission *a, bool shedding, uint64_t now_ms)
 		atomic_store_explicit(&a->known[i], 0, memory_order_relaxed);
 }
 
+/* How many updates come of the vectors let in: one each in an attach, none where vectors are fetched
+ * ahead. Smoothed over some seconds. */
+static void learn_follow(struct admission *a, uint64_t begun)
+{
+	uint64_t vectors = take(&a->vectors_n), now;
+
+	if (vectors < SAMPLES_MIN)
+		return;
+	now = begun < vectors ? begun * WORK_ONE * 256 / vectors : WORK_ONE * 256;
+	a->follow_fine += (now > a->follow_fine ? now - a->follow_fine : 0) / 4;
+	a->follow_fine -= (a->follow_fine > now ? a->follow_fine - now : 0) / 16;
+	atomic_store(&a->follow, (uint32_t)(a->follow_fine / 256));
+}
+
 /* What new attaches must wait for: what flies, and updates beyond the half of the work that they are
  * when all is steady; they come of attaches let in before the rate was known. */
 static uint64_t backlog_of(const struct admission *a, uint64_t begun, uint64_t budget)
@@ -183,7 +219,7 @@ void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 	uint32_t hist[HIST_N], limit_hits = take(&a->limit_hits), level_hits = take(&a->level_hits);
 	uint32_t asked = take(&a->asked_n), shed = take(&a->shed_n), done = take(&a->done_n);
 	uint64_t dt = now_ms > was_ms && now_ms - was_ms < 1000 ? now_ms - was_ms : 1000, demand = 0;
-	uint64_t budget, backlog;
+	uint64_t budget, backlog, begun = take(&a->begun_n);
 
 	age(a, now_ms);
 	for (size_t i = 0; i < LANES; i++)
@@ -191,14 +227,16 @@ void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 	share_out(&a->tenants);
 	share_out(&a->partners);
 	learn_rate(a, done, dt, limit_hits, level_hits);
+	give_slack(a);
+	learn_follow(a, begun);
 	for (size_t i = 0; i < HIST_N; i++)
 		demand += hist[i] = take(&a->hist[i]);
 
 	weather(a, limit_hits > 0 || level_hits > 0, now_ms);
 	tell(a, asked, shed, now_ms);
 	budget = (uint64_t)atomic_load(&a->rate) * dt / 1000 * OVERBOOK / 100;
-	backlog = backlog_of(a, take(&a->begun_n), budget);
-	budget = budget > backlog ? budget - backlog : 0;
+	backlog = backlog_of(a, begun, budget);
+	budget = (budget > backlog ? budget - backlog : 0) * WORK_ONE;
 	if (!admission_stormy(a) || demand <= budget)
 		atomic_store(&a->threshold, RANK_ALL);
 	else

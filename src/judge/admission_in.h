@@ -20,6 +20,7 @@
 #define RANK_ALL    (PRIO_N * RANK_CLASS)
 #define HIST_SHIFT  16
 #define HIST_N      (RANK_ALL >> HIST_SHIFT)
+#define WORK_ONE    16u     /* a request, in hist's fixed point */
 #define FAIR_ONE    256u    /* a share's weight in fixed point */
 
 /* In flight, by the time of asking in steps of a minute: a count that was never taken back ages out. */
@@ -31,7 +32,7 @@ struct lane {
 	struct flying flying;
 	_Atomic uint32_t limit;              /* of requests in flight, in 1/256 */
 	_Atomic uint64_t sum_ms, sample_n, busy_n; /* answers since the last tick */
-	uint64_t best_us;                    /* the shortest mean latency seen */
+	uint64_t best_us, mean_us;           /* the shortest mean latency seen, and the last one */
 };
 
 /* How often each of FAIR_N asked, and by how much that is beyond the mean. */
@@ -46,7 +47,8 @@ struct admission {
 	uint8_t key[HASH_KEY];
 	struct lane lane[LANES];
 	struct shares tenants, partners;
-	_Atomic uint32_t hist[HIST_N];       /* first messages since the last tick, in requests to come */
+	_Atomic uint32_t hist[HIST_N];       /* first messages since the last tick, in requests to come, 1/16 */
+	_Atomic uint32_t vectors_n, follow;  /* vectors asked and let in; how many updates follow one, 1/16 */
 	_Atomic uint32_t threshold;          /* ranks below come in */
 	_Atomic uint64_t tick_ms;            /* the last control step; who moves it makes the next */
 	_Atomic uint32_t done_n, limit_hits, level_hits, asked_n, shed_n, begun_n; /* since the last tick */
@@ -57,12 +59,14 @@ struct admission {
 	_Atomic uint64_t slot[SLOTS];        /* booked returns: slot number << 32 | count */
 	_Atomic uint64_t overload;           /* sequence in ms << 8 | percent */
 	_Atomic uint32_t rate;               /* requests a second */
+	_Atomic uint32_t slack;              /* in flight at once that a target at ease is given, in 1/256 */
 	_Atomic uint64_t offered[PRIO_N], admitted[PRIO_N], refused[PRIO_N], due;
 	atomic_flag controlling;
 	/* The controller's own: by whoever holds `controlling`. */
 	uint64_t calm_ms;                    /* since when there is no sign of a storm */
-	uint64_t seen_rate;                  /* requests a second, smoothed */
+	uint64_t seen_rate, peak_rate;       /* requests a second: smoothed, and the most of late */
 	uint32_t shed_permille, gen;
+	uint64_t follow_fine;                /* `follow` in 1/4096 */
 };
 
 /* Requests in flight: of a lane, and of all. */

@@ -51,9 +51,15 @@ static void notified(struct sighting *at, const void *ctx)
 		at->seen_s = l->now_s;
 }
 
+/* Its home network may name the node that serves it from now on (find_DEST_INTERNAL). */
 static void roamer_came(struct sighting *at, const void *ctx)
 {
-	(void)ctx;
+	const struct lesson *l = ctx;
+
+	if (l->f->rat == RAT_IS_UTRAN || l->f->rat == RAT_IS_GERAN)
+		at->host_sgsn = l->host;
+	else
+		at->host = l->host;
 	at->flags |= SEEN_ROAMER;
 }
 

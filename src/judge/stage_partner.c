@@ -85,6 +85,19 @@ enum finding find_VISITED_PLMN(struct ask *a)
 	return a->f->visited_plmn == a->peer->plmn ? FIND_NOTHING : FIND_BAD;
 }
 
+/* The home network of a roamer has to name the MME that serves him (TS 29.272 7.2.7: Destination-Host in
+ * every CLR), and no other. About one who is not here category 2 answers, whatever node is named. */
+static bool names_serving_node(struct ask *a, struct view host)
+{
+	const struct sighting *seen = ask_seen(a);
+	uint32_t name;
+
+	if (!seen || !(seen->flags & SEEN_ROAMER))
+		return true;
+	name = sightings_host(a->j->seen, host);
+	return name == seen->host || name == seen->host_sgsn;
+}
+
 enum finding find_DEST_INTERNAL(struct ask *a)
 {
 	struct view host = a->f->dest_host;
@@ -93,8 +106,9 @@ enum finding find_DEST_INTERNAL(struct ask *a)
 		return FIND_NOTHING;
 	if (a->peer && !a->peer->hide) /* it is told our nodes' names, so it may use them */
 		return FIND_NOTHING;
-	return view_eq_case(host, (struct view){ (const uint8_t *)a->j->host, a->j->host_n })
-		? FIND_NOTHING : FIND_BAD;
+	if (view_eq_case(host, (struct view){ (const uint8_t *)a->j->host, a->j->host_n }))
+		return FIND_NOTHING;
+	return a->f->direction == DIR_TO_VISITED && names_serving_node(a, host) ? FIND_NOTHING : FIND_BAD;
 }
 
 /* Requests from outside end here, in either direction: we are no transit. */
