@@ -12,6 +12,9 @@
 #define TCP_SYN 2
 #define TCP_RST 4
 #define SCTP_DATA 0
+#define SCTP_LAST 1 /* flags of DATA: the message ends, begins here */
+#define SCTP_BEGIN 2
+#define TSN_WINDOW 64
 #define SCTP_INIT 1
 #define SCTP_PPID_DIAMETER 46
 
@@ -256,39 +259,70 @@ static void tcp(struct cap *c, struct end *from, struct end *to, struct rd *r)
 	}
 }
 
-/* A DATA chunk (RFC 9260 §3.3.1): a message, or a part of one. */
-static void sctp_data(struct cap *c, struct flow *f, uint8_t flags, struct rd *r)
+/* Was this chunk not seen before? Streams may overtake each other, so the last 64 numbers are
+ * remembered.
+ * `*in_order`: it follows the highest. */
+static bool tsn_new(struct cap *c, struct flow *f, uint32_t tsn, bool *in_order)
 {
-	uint32_t tsn = rd_be(r, 4), ppid;
+	uint32_t ahead = tsn - f->next, back;
 
-	rd_take(r, 4);
-	ppid = rd_be(r, 4);
-	if (r->err || (ppid != 0 && ppid != SCTP_PPID_DIAMETER))
-		return;
-	if (f->known && (int32_t)(tsn - f->next) < 0)
-		return; /* seen before */
-	if (f->known && tsn != f->next) {
-		c->counts.gaps++;
-		f->in_n = 0;
+	*in_order = !f->known || ahead == 0;
+	if (!f->known || ahead <= UINT32_MAX / 2) {
+		uint32_t missing = f->known && ahead < TSN_WINDOW ? ahead : 0;
+
+		f->seen = f->known && ahead + 1 < TSN_WINDOW ? f->seen << (ahead + 1) | 1 : 1;
+		c->counts.gaps += missing;
+		f->known = true;
+		f->next = tsn + 1;
+		return true;
 	}
-	f->known = true;
-	f->next = tsn + 1;
-	if (flags & 2)
+	back = f->next - 1 - tsn;
+	if (back >= TSN_WINDOW || f->seen >> back & 1)
+		return false;
+	f->seen |= 1ull << back;
+	c->counts.gaps -= c->counts.gaps > 0;
+	return true;
+}
+
+/* A part of a message; the parts count only when they come one after the other. */
+static void sctp_part(struct cap *c, struct flow *f, uint8_t flags, bool in_order, struct view v)
+{
+	if (flags & SCTP_BEGIN || !in_order)
 		f->in_n = 0;
 	if (!f->in)
 		f->in = malloc(KEPT_MAX);
-	if (!f->in || r->left.n > KEPT_MAX - f->in_n || (!(flags & 2) && f->in_n == 0))
+	if (!f->in || v.n > KEPT_MAX - f->in_n || (!(flags & SCTP_BEGIN) && f->in_n == 0))
 		return;
-	if (r->left.n > 0)
-		memcpy(f->in + f->in_n, r->left.p, r->left.n);
-	f->in_n += r->left.n;
-	if (!(flags & 1))
+	if (v.n > 0)
+		memcpy(f->in + f->in_n, v.p, v.n);
+	f->in_n += v.n;
+	if (!(flags & SCTP_LAST))
 		return;
 	if (dia_frame((struct view){f->in, f->in_n}) == f->in_n && f->in_n > 0)
 		message(c, f, (struct view){f->in, f->in_n});
 	else
 		c->counts.noise++;
 	f->in_n = 0;
+}
+
+/* A DATA chunk (RFC 9260 §3.3.1): a message, or a part of one. */
+static void sctp_data(struct cap *c, struct flow *f, uint8_t flags, struct rd *r)
+{
+	uint32_t tsn = rd_be(r, 4), ppid;
+	bool in_order;
+
+	rd_take(r, 4);
+	ppid = rd_be(r, 4);
+	if (r->err || !tsn_new(c, f, tsn, &in_order))
+		return;
+	if (ppid != 0 && ppid != SCTP_PPID_DIAMETER)
+		return;
+	if ((flags & (SCTP_BEGIN | SCTP_LAST)) != (SCTP_BEGIN | SCTP_LAST))
+		sctp_part(c, f, flags, in_order, r->left);
+	else if (r->left.n > 0 && dia_frame(r->left) == r->left.n)
+		message(c, f, r->left);
+	else
+		c->counts.noise++;
 }
 
 static void sctp(struct cap *c, struct end *from, struct end *to, struct rd *r)

@@ -26,6 +26,7 @@ struct flow {
 	    lost; /* known: `next` is; lost: what comes is Diameter only if it looks so */
 	uint32_t next;
 	uint64_t touched;
+	uint64_t seen; /* SCTP: which of the last chunks came */
 	uint8_t *in;
 	size_t in_n, pend_n, pend_bytes;
 	struct piece pend[PEND_MAX];

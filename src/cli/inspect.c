@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MEMORY (1u << 19)
 #define SIGHTINGS 65536
@@ -290,6 +291,20 @@ static void message(void *ctx, struct cap_flow *f, struct view frame, uint64_t a
 
 /* --- the file --------------------------------------------------------------------------------- */
 
+/* For who waits at a terminal while the lines go elsewhere. */
+static void progress(const struct inspect *in, bool last)
+{
+	static bool shown;
+	uint64_t n = cap_counts(in->cap)->packets;
+
+	if (n == 0 || (n % 65536 != 0 && !(last && shown)))
+		return;
+	if (!isatty(STDERR_FILENO) || isatty(STDOUT_FILENO))
+		return;
+	shown = true;
+	fprintf(stderr, "\r%llu packets%s", (unsigned long long)n, last ? "\n" : "");
+}
+
 static int read_file(struct inspect *in, const char *path)
 {
 	char why[PCAP_ERRBUF_SIZE] = "";
@@ -313,10 +328,12 @@ static int read_file(struct inspect *in, const char *path)
 		uint64_t at_ms =
 		    (uint64_t)head->ts.tv_sec * 1000 + (uint64_t)head->ts.tv_usec / 1000;
 
+		progress(in, false);
 		if (head->caplen <= PACKET_MAX)
 			cap_packet(in->cap, pcap_datalink(p), (struct view){bytes, head->caplen},
 				   at_ms);
 	}
+	progress(in, true);
 	cap_end(in->cap, in->at_ms);
 	inspect_end(in, path);
 	if (code == PCAP_ERROR)

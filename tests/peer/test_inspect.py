@@ -147,6 +147,13 @@ def test_sctp_data_whole_and_in_parts(tmp_path):
     assert commands(inspect(write(tmp_path, packets), "--data", str(tmp_path))) == ["AIR", "ULR"]
 
 
+def test_sctp_streams_may_overtake_each_other(tmp_path):
+    packets = [sctp(10, cer()), sctp(13, THREE[3]), sctp(11, THREE[1]), sctp(12, THREE[2]), sctp(13, THREE[3]),
+               sctp(11, THREE[1])]
+    report = inspect(write(tmp_path, packets), "--data", str(tmp_path))
+    assert commands(report) == ["PUR", "AIR", "ULR"] and report["summary"]["gaps"] == 0
+
+
 def test_what_is_no_diameter_is_passed_over(tmp_path):
     packets = [*stream(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20, 100),
                over_ip() / scapy.UDP(dport=53) / scapy.Raw(b"x" * 40), scapy.IP(dst="192.0.2.9", proto=89) / scapy.Raw(b"x")]
