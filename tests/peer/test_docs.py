@@ -63,7 +63,7 @@ def test_the_commands_of_the_page_work_in_their_order(demo, name, i):
     env = {**os.environ, "PATH": os.path.dirname(BINARY) + ":" + os.environ["PATH"]}
     done = subprocess.run(["bash", "-eu", "-o", "pipefail", "-c", here(block, demo)], cwd=ROOT, env=env,
                           capture_output=True, text=True, timeout=60)
-    said = f"{block}\n--- {done.returncode}\n{done.stdout}{done.stderr}"
+    said = f"{block}\n--- {done.returncode}\n{done.stdout}{done.stderr}--- merlon run\n{demo.tail()}"
     assert done.returncode == 0, said
     for word, pattern in SHOWS.items():
         assert word not in block or re.search(pattern, done.stdout), f"no {pattern} in\n{said}"
