@@ -175,7 +175,8 @@ static void print_checks(void)
 
 		if (c == CHECK_NONE + 1 || check_rows[c - 1].stage != r->stage) {
 			printf("%s## %s\n\n", c > CHECK_NONE + 1 ? "\n" : "", stage_names[r->stage]);
-			printf("| no. | check | refuses | answer | default | clause |\n|---|---|---|---|---|---|\n");
+			printf("| no. | check | refuses | answer | default | clause |\n"
+			       "|---|---|---|---|---|---|\n");
 		}
 		printf("| %d | `%s` | %s | %s%u | %s | %s |\n", c, r->name, r->help,
 		       h->of_3gpp ? "exp. " : "", h->code, mode_names[r->mode], r->clause);
