@@ -59,6 +59,7 @@ struct sim {
 	uint64_t slot_done;	    /* slots handed over, since the start */
 	uint64_t start_ms, started; /* of the loop's clock; started: nodes are up */
 	bool stopping;		    /* DPR is out */
+	uint64_t waited_ms; /* since when nodes try to connect */
 	uint64_t stop_ms;
 	double owed; /* transactions due by the rate and not begun */
 	uint64_t owed_ms; /* up to when that was reckoned */

@@ -1,9 +1,11 @@
 /* Devices in time: who begins when, and what follows from each answer. */
 #include "cli/sim.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #define NONE UINT32_MAX
+#define CONNECT_MS 10000
 
 uint32_t sim_random(struct sim *s)
 {
@@ -234,6 +236,13 @@ void sim_tick(void *ctx)
 		open += s->node[i].open;
 	}
 	if (!s->started) {
+		if (open < s->node_n && s->waited_ms == 0)
+			s->waited_ms = loop_now(s->loop);
+		if (open < s->node_n && loop_now(s->loop) - s->waited_ms > CONNECT_MS) {
+			fprintf(stderr, "merlon simulate: %zu of %zu nodes could not connect\n",
+				s->node_n - open, s->node_n);
+			leave(s);
+		}
 		if (open < s->node_n)
 			return;
 		s->started = 1;

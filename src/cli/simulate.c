@@ -129,6 +129,7 @@ static bool apply_scenario(struct options *o)
 	}
 	if (strcmp(o->scenario, "kddi") == 0) {
 		o->window = o->window ? o->window : 5;
+		o->batch = 0;
 		return true;
 	}
 	return false;

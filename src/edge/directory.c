@@ -54,12 +54,17 @@ static uint64_t host_hash(const struct directory *d, struct view host)
 
 static uint64_t packed(struct seat s)
 {
-	return (uint64_t)s.worker << 40 | (uint64_t)s.kind << 32 | s.conn;
+	return (uint64_t)s.relay << 48 | (uint64_t)s.worker << 40 | (uint64_t)s.kind << 32 | s.conn;
 }
 
 static struct seat unpacked(uint64_t where)
 {
-	return (struct seat){(uint8_t)(where >> 40), (uint8_t)(where >> 32), (uint32_t)where};
+	return (struct seat){
+	    .worker = (uint8_t)(where >> 40),
+	    .kind = (uint8_t)(where >> 32),
+	    .relay = where >> 48 & 1,
+	    .conn = (uint32_t)where,
+	};
 }
 
 static void write_entry(struct entry *e, uint64_t host, uint64_t plmn, uint64_t where)
@@ -135,7 +140,7 @@ bool directory_find(const struct directory *d, struct view host, struct seat *se
 	return false;
 }
 
-bool directory_of_network(const struct directory *d, uint64_t plmn, uint32_t turn,
+bool directory_of_network(const struct directory *d, uint64_t plmn, bool relay, uint32_t turn,
 			  struct seat *seat)
 {
 	size_t n = d->n;
@@ -143,10 +148,11 @@ bool directory_of_network(const struct directory *d, uint64_t plmn, uint32_t tur
 	for (size_t i = 0; i < n; i++) {
 		uint64_t h, p, where;
 
-		if (read_entry(&d->entry[(i + turn) % n], &h, &p, &where) && h && p == plmn) {
-			*seat = unpacked(where);
+		if (!read_entry(&d->entry[(i + turn) % n], &h, &p, &where) || !h || p != plmn)
+			continue;
+		*seat = unpacked(where);
+		if (seat->relay || !relay)
 			return true;
-		}
 	}
 	return false;
 }

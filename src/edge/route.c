@@ -9,7 +9,9 @@ struct mail {
 	struct dia_pending pending;
 };
 
-/* Requests that do not go to our home: to a partner's node, or to one of our own. */
+/* Requests that do not go to our home: to a partner's node, or to one of our own. To the host that is
+ * named, or by an agent that may reach it; never to another host in its place, which would cancel or
+ * change what it has itself. */
 bool edge_route_request(struct edge_worker *w, const struct facts *f, struct seat *seat)
 {
 	const struct directory *d = w->edge->directory;
@@ -19,9 +21,9 @@ bool edge_route_request(struct edge_worker *w, const struct facts *f, struct sea
 		return f->direction == DIR_TO_VISITED ? seat->kind == DIA_OWN
 						      : seat->kind == DIA_PARTNER;
 	if (f->direction == DIR_TO_VISITED)
-		return directory_of_network(d, 0, w->turn++, seat);
+		return directory_of_network(d, 0, f->dest_host.n > 0, w->turn++, seat);
 	n = w->book->network_of_realm(w->book->ctx, f->dest_realm);
-	return n && directory_of_network(d, n->plmn, w->turn++, seat);
+	return n && directory_of_network(d, n->plmn, f->dest_host.n > 0, w->turn++, seat);
 }
 
 void edge_send(struct edge_worker *w, uint8_t worker, uint32_t conn, struct view bytes)

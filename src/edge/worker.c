@@ -97,7 +97,7 @@ static struct dia_admit on_admit(void *ctx, const struct dia_link *link, const s
 
 static struct seat seat_of(const struct edge_worker *w, const struct dia_peer_info *i)
 {
-	return (struct seat){w->index, (uint8_t)i->kind, i->conn};
+	return (struct seat){w->index, (uint8_t)i->kind, i->relay, i->conn};
 }
 
 static void on_peer_up(void *ctx, struct dia_peer *peer)

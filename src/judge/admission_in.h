@@ -47,7 +47,7 @@ struct admission {
 	uint8_t key[HASH_KEY];
 	struct lane lane[LANES];
 	struct shares tenants, partners;
-	_Atomic uint32_t hist[HIST_N];       /* first messages since the last tick, in requests to come, 1/16 */
+	_Atomic uint32_t hist[HIST_N];       /* first messages since the last tick: work to come, 1/16 */
 	_Atomic uint32_t vectors_n, follow;  /* vectors asked and let in; how many updates follow one, 1/16 */
 	_Atomic uint32_t threshold;          /* ranks below come in */
 	_Atomic uint64_t tick_ms;            /* the last control step; who moves it makes the next */

@@ -105,9 +105,10 @@ void dia_peer_down(struct dia_node *n, struct dia_peer *p, enum dia_peer_state t
 void dia_peer_retry(struct dia_node *n, struct dia_peer *p)
 {
 	uint64_t wait = p->backoff_ms;
+	uint64_t most = p->info.kind == DIA_HOME ? BACKOFF_HOME_MS : BACKOFF_MAX_MS;
 
 	p->dial_at = n->now + wait / 2 + dia_random(n, (uint32_t)wait);
-	p->backoff_ms = wait * 2 < BACKOFF_MAX_MS ? wait * 2 : BACKOFF_MAX_MS;
+	p->backoff_ms = wait * 2 < most ? wait * 2 : most;
 }
 
 /* The capabilities are exchanged on `c`: it is the peer's connection. */

@@ -13,6 +13,7 @@
 #define PROBE_MS       2000    /* how long a connection may take to show that it is not dead */
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 30000
+#define BACKOFF_HOME_MS 2000 /* without its home the edge serves nobody */
 #define SETTLED_MS     10000   /* a peer that was open this long is dialled again at once */
 #define REOPEN_DWA     3       /* answered watchdogs before a peer that failed is trusted again */
 #define NO_PENDING     UINT32_MAX

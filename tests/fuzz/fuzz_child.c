@@ -1,4 +1,4 @@
-/* Whatever a role tells its supervisor: a word that is known, with a text that ends, or the channel is gone. */
+/* Whatever a role tells its supervisor: a known word, with one line of text, or the channel is gone. */
 #include "loop/child.h"
 
 #include <stdlib.h>

@@ -27,7 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	fclose(f);
 	unlink(path);
 	for (ssize_t i = 0; i < got; i++) {
-		if ((file[i] == '\n') != (i == got - 1) || (file[i] != '\n' && (file[i] < 0x20 || file[i] > 0x7e)))
+		if ((file[i] == '\n') != (i == got - 1))
+			abort();
+		if (file[i] != '\n' && (file[i] < 0x20 || file[i] > 0x7e))
 			abort();
 	}
 	return 0;

@@ -41,7 +41,8 @@ TEST(addresses_are_held_against_prefixes)
 TEST(a_host_has_one_seat_until_it_leaves)
 {
 	struct directory *d = directory_new(4);
-	struct seat a = {0, DIA_PARTNER, 7}, b = {1, DIA_PARTNER, 7}, got;
+	struct seat a = {0, DIA_PARTNER, false, 7}, b = {1, DIA_PARTNER, false, 7}, got;
+	struct seat agent = {0, DIA_PARTNER, true, 9};
 	uint64_t plmn = bcd_of(VIEW("00101"));
 
 	check(directory_put(d, VIEW("mme1.example.org"), plmn, a));
@@ -53,15 +54,19 @@ TEST(a_host_has_one_seat_until_it_leaves)
 	directory_remove(d, VIEW("mme1.example.org"), a);
 	check(!directory_find(d, VIEW("mme1.example.org"), &got));
 	check(directory_put(d, VIEW("mme1.example.org"), plmn, b));
-	check(directory_of_network(d, plmn, 12345, &got) && got.worker == 1);
-	check(!directory_of_network(d, bcd_of(VIEW("00102")), 0, &got));
+	check(directory_of_network(d, plmn, false, 12345, &got) && got.worker == 1);
+	check(!directory_of_network(d, bcd_of(VIEW("00102")), false, 0, &got));
+	check(!directory_of_network(d, plmn, true, 0, &got)); /* no agent: it reaches only itself */
+	check(directory_put(d, VIEW("dra.example.org"), plmn, agent));
+	for (uint32_t turn = 0; turn < 4; turn++)
+		check(directory_of_network(d, plmn, true, turn, &got) && got.conn == agent.conn && got.relay);
 	directory_free(d);
 }
 
 TEST(a_full_directory_takes_nobody_more)
 {
 	struct directory *d = directory_new(2);
-	struct seat s = {0, DIA_PARTNER, 1};
+	struct seat s = {0, DIA_PARTNER, false, 1};
 
 	check(directory_put(d, VIEW("a.x"), 1, s));
 	check(directory_put(d, VIEW("b.x"), 1, s));
@@ -76,7 +81,7 @@ static _Atomic bool ended;
 
 static void *churn(void *ctx)
 {
-	struct seat s = {3, DIA_OWN, 33};
+	struct seat s = {3, DIA_OWN, false, 33};
 
 	(void)ctx;
 	for (int i = 0; i < 200000; i++) {
