@@ -78,6 +78,8 @@ static void *map_page(int fd, int prot)
 static bool map_pages(struct house *h, const struct seat *mine, struct role_env *e)
 {
 	e->page = map_page(mine->page_fd, PROT_READ | PROT_WRITE);
+	if (e->page) /* what a killed one left there counts no more */
+		memset(e->page, 0, sizeof *e->page);
 	for (size_t i = 0; i < h->seat_n; i++) {
 		struct seat *s = &h->seat[i];
 

@@ -318,7 +318,7 @@ TEST(a_peer_that_cannot_be_reached_is_dialled_less_and_less_often)
 
 	world_init("a.home.test", "b.visited.test");
 	world.no_route = true;
-	check(dia_node_peer(A->node, DIA_HOME, VIEW("b.visited.test"), NULL));
+	check(dia_node_peer(A->node, DIA_PARTNER, VIEW("b.visited.test"), NULL));
 	world_run(60000);
 	first = A->dials;
 	world_run(300000);
@@ -330,7 +330,24 @@ TEST(a_peer_that_cannot_be_reached_is_dialled_less_and_less_often)
 	check_eq(A->up, 1);
 }
 
-TEST(stopping_says_goodbye_and_closes)
+TEST(home_is_dialled_again_within_three_seconds_however_long_it_is_down)
+{
+	unsigned int before;
+
+	world_init("a.home.test", "b.visited.test");
+	world.no_route = true;
+	check(dia_node_peer(A->node, DIA_HOME, VIEW("b.visited.test"), NULL));
+	world_run(300000);
+	before = A->dials;
+	world_run(30000);
+	check(A->dials - before >= 10 && A->dials - before <= 31); /* 1 to 3 s apart */
+	world.no_route = false;
+	world_run(3100);
+	check_eq(A->up, 1);
+}
+
+TEST(home_is_dialled_again_within_three_seconds_however_long_it_is_down),
+      T(stopping_says_goodbye_and_closes)
 {
 	world_open();
 	check(!dia_node_stop(A->node, 0, world.now));
