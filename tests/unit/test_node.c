@@ -346,8 +346,7 @@ TEST(home_is_dialled_again_within_three_seconds_however_long_it_is_down)
 	check_eq(A->up, 1);
 }
 
-TEST(home_is_dialled_again_within_three_seconds_however_long_it_is_down),
-      T(stopping_says_goodbye_and_closes)
+TEST(stopping_says_goodbye_and_closes)
 {
 	world_open();
 	check(!dia_node_stop(A->node, 0, world.now));
@@ -502,6 +501,7 @@ TESTS(T(two_nodes_exchange_capabilities_and_open), T(a_cea_holds_what_free_diame
       T(a_silent_peer_becomes_suspect_then_closed_then_must_prove_itself),
       T(a_suspect_peer_that_speaks_is_open_again),
       T(a_peer_that_cannot_be_reached_is_dialled_less_and_less_often),
+      T(home_is_dialled_again_within_three_seconds_however_long_it_is_down),
       T(stopping_says_goodbye_and_closes), T(stopping_does_not_wait_for_a_dead_peer),
       T(a_peer_that_says_goodbye_is_dialled_again_later), T(a_removed_peer_is_told_and_forgotten),
       T(no_more_peers_than_there_is_room_for),
