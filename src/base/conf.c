@@ -280,6 +280,15 @@ const char *conf_needs_restart(const struct conf_row *rows, size_t n, const void
 	return NULL;
 }
 
+void conf_take(const struct conf_row *rows, size_t n, void *to, const void *from)
+{
+	for (const struct conf_row *r = rows; r < rows + n; r++) {
+		if (r->reload)
+			memcpy((uint8_t *)to + r->offset, (const uint8_t *)from + r->offset,
+			       size_of(r));
+	}
+}
+
 void conf_sample(const struct conf_row *rows, size_t n, FILE *to)
 {
 	const char *room = "";

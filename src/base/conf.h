@@ -41,5 +41,8 @@ enum err MUST_USE conf_load(const struct conf_row *rows, size_t n, struct view y
 /* The first key that differs between two filled structs and needs a restart; NULL: none does. */
 const char *conf_needs_restart(const struct conf_row *rows, size_t n, const void *a, const void *b);
 
+/* Take over the keys that a reload may change. */
+void conf_take(const struct conf_row *rows, size_t n, void *to, const void *from);
+
 /* The sample configuration: every key, its help, its default. */
 void conf_sample(const struct conf_row *rows, size_t n, FILE *to);

@@ -16,8 +16,8 @@
 static const char *const level_names[] = {"error", "note", "debug"};
 static const char *role_name = "merlon";
 static uint8_t site[HASH_KEY];
-static enum log_level shown = LOG_NOTE;
-static bool clear_ids;
+static _Atomic enum log_level shown = LOG_NOTE;
+static _Atomic bool clear_ids;
 static int sink = -1;
 static _Atomic uint64_t lost, seq;
 
@@ -155,6 +155,11 @@ void log_init(const char *role, const uint8_t site_key[16], enum log_level level
 {
 	role_name = role;
 	memcpy(site, site_key, sizeof site);
+	shown = level;
+}
+
+void log_show(enum log_level level)
+{
 	shown = level;
 }
 

@@ -42,6 +42,9 @@ void log_write(enum log_level level, const char *event, const struct kv *kv);
 /* Once per process: its role (borrowed), the site's key for pseudonyms, the lowest level shown. */
 void log_init(const char *role, const uint8_t site_key[16], enum log_level level);
 
+/* Show events down to this level from now on. */
+void log_show(enum log_level level);
+
 /* Show identities in clear (logging.identities = clear). */
 void log_clear_identities(bool clear);
 

@@ -43,6 +43,14 @@ struct listener {
 	int control;
 };
 
+static void take_over(struct role_env *e, const struct conf *c)
+{
+	log_show((enum log_level)c->log_level);
+	log_clear_identities(c->log_identities == 1);
+	if (e->role->reload)
+		e->role->reload(e, c);
+}
+
 /* Hears the supervisor while the role works: stop, reload. */
 static void *listen_to_supervisor(void *ctx)
 {
@@ -55,13 +63,13 @@ static void *listen_to_supervisor(void *ctx)
 	while (child_hear(l->control, &m, -1) == ERR_OK) {
 		if (m.word == CHILD_STOP || m.word == CHILD_GONE)
 			break;
-		if (m.word != CHILD_RELOAD || m.fd_n != 1 || !l->env->role->reload)
+		if (m.word != CHILD_RELOAD || m.fd_n != 1)
 			continue;
 		text = child_read(m.fds[0], 65536, &n);
 		close(m.fds[0]);
 		if (text &&
 		    conf_parse((struct view){(uint8_t *)text, n}, "reload", &c, why) == ERR_OK)
-			l->env->role->reload(l->env, &c);
+			take_over(l->env, &c);
 		free(text);
 	}
 	l->env->role->stop(l->env);
@@ -323,6 +331,7 @@ static void reload(struct house *h)
 	key = conf_needs_restart(conf_rows, conf_row_n, &h->conf, &c);
 	if (key)
 		fprintf(stderr, "merlon: %s: a change takes effect after a restart\n", key);
+	conf_take(conf_rows, conf_row_n, &h->conf, &c); /* for roles that start again */
 	f = fopen(h->how->file, "re");
 	if (f) {
 		n = fread(text, 1, sizeof text, f);

@@ -247,9 +247,19 @@ enum err spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBL
 		    enum err (*take)(void *ctx, const struct vault_row *rows, size_t n), void *ctx)
 {
 	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	enum err err = fd < 0 ? ERR_IO : spool_take(fd, pub, priv, take, ctx);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+enum err spool_take(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
+		    enum err (*take)(void *ctx, const struct vault_row *rows, size_t n), void *ctx)
+{
 	struct vault_row *rows = calloc(BATCH, sizeof *rows);
 	uint8_t sealed[SPOOL_SEALED];
-	enum err err = fd < 0 ? ERR_IO : !rows ? ERR_FULL : ERR_OK;
+	enum err err = rows ? ERR_OK : ERR_FULL;
 	struct secret32 key = {{0}};
 	size_t all = 0, done = 0;
 
@@ -271,8 +281,6 @@ enum err spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBL
 	if (rows)
 		secret_wipe(rows, BATCH * sizeof *rows);
 	free(rows);
-	if (fd >= 0)
-		close(fd);
 	return err;
 }
 

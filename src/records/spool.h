@@ -40,6 +40,10 @@ enum err MUST_USE spool_read(int dir_fd, const char *name, const uint8_t pub[SEA
 			     const struct secret32 *priv,
 			     enum err (*take)(void *ctx, const struct vault_row *rows, size_t n),
 			     void *ctx);
+/* The same of a file that is open (borrowed). */
+enum err MUST_USE spool_take(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
+			     enum err (*take)(void *ctx, const struct vault_row *rows, size_t n),
+			     void *ctx);
 
 /* Ask home for a Reset to every serving node (TS 29.272 5.2.4.1), after registrations were lost or
  * an old state of them was restored. ERR_IO; `why`: one clear line. */

@@ -87,6 +87,20 @@ TEST(a_reload_names_what_needs_a_restart)
 	check(strcmp(conf_needs_restart(conf_rows, conf_row_n, &c, &d), "edge.workers") == 0);
 }
 
+TEST(a_reload_takes_over_what_it_may_and_nothing_else)
+{
+	static struct conf now, next;
+
+	check_eq(load("edge:\n  clear: true\n  workers: 1\n"), ERR_OK);
+	now = c;
+	check_eq(load("edge:\n  clear: false\n  workers: 3\nlogging:\n  level: debug\n"), ERR_OK);
+	next = c;
+	conf_take(conf_rows, conf_row_n, &now, &next);
+	check(!now.edge_clear);
+	check_eq(now.log_level, 2);
+	check_eq(now.edge_workers, 1);
+}
+
 TEST(the_sample_is_a_valid_configuration_when_uncommented)
 {
 	char text[65536], *to = text;
@@ -112,4 +126,5 @@ TEST(the_sample_is_a_valid_configuration_when_uncommented)
 TESTS(T(an_empty_file_is_the_defaults), T(a_partitions_home_has_its_own_name_stores_and_master_key),
       T(a_key_given_replaces_its_default),
       T(what_is_wrong_is_named_with_its_line), T(a_reload_names_what_needs_a_restart),
+      T(a_reload_takes_over_what_it_may_and_nothing_else),
       T(the_sample_is_a_valid_configuration_when_uncommented))
