@@ -1,6 +1,7 @@
 /* merlon backup and restore: everything that cannot be made again, copied whole while it runs. */
 #include "cli/cli.h"
 #include "cli/reach.h"
+#include "records/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,7 +214,7 @@ static int restore_from(const struct reach *r, const char *from)
 {
 	static const char *const derived[] = {"serving.mdb", "serving.mdb-lock", "serving.page",
 					      "records.db-wal", "records.db-shm"};
-	char a[1024], b[1024];
+	char a[1024], b[1024], why[256];
 	int code = EXIT_DONE;
 
 	if (mkdir(r->conf.data_dir, 0755) != 0 && errno != EEXIST)
@@ -231,7 +232,13 @@ static int restore_from(const struct reach *r, const char *from)
 	for (unsigned int p = 0; p < HOME_MAX && code == EXIT_DONE; p++) {
 		home_dir(a, from, p);
 		home_dir(b, r->conf.data_dir, p);
-		code = access(a, F_OK) == 0 ? restore_home(a, b) : EXIT_DONE;
+		if (access(a, F_OK) != 0)
+			continue;
+		code = restore_home(a, b);
+		/* Registrations made since the backup are lost: home asks for them again, by RSR
+		 * (TS 29.272 §5.2.4.1). */
+		if (code == EXIT_DONE && spool_reset(b, why) != ERR_OK)
+			code = complain("cannot restore", b, why);
 	}
 	return code;
 }

@@ -43,7 +43,7 @@ struct sim_node {
 
 struct sim_conf {
 	struct endpoint to;
-	uint64_t steps, rate, duration_s, window_s, batch, batch_gap_s, doic_percent, seed;
+	uint64_t steps, rate, duration_s, window_s, batch, batch_gap_s, ramp_s, doic_percent, seed;
 	uint64_t nodes_each;
 	bool loops; /* a device that is done begins again: steady load */
 	bool json, quiet;

@@ -160,7 +160,10 @@ void sim_silence(struct sim *s, uint32_t device)
 /* Steady load: devices take turns; one that is busy is passed over. */
 static void begin_by_rate(struct sim *s)
 {
-	s->owed += (double)s->conf.rate * (double)(run_ms(s) - s->owed_ms) / 1000.0;
+	double ramp = (double)s->conf.ramp_s * 1000, now = (double)run_ms(s);
+	double rate = (double)s->conf.rate * (now < ramp ? now / ramp : 1);
+
+	s->owed += rate * (double)(run_ms(s) - s->owed_ms) / 1000.0;
 	s->owed_ms = run_ms(s);
 	for (uint32_t looked = 0; s->owed >= 1.0 && looked < s->device_n; looked++) {
 		uint32_t device = s->cursor++ % s->device_n;

@@ -27,7 +27,7 @@ static const struct command me = {
 struct options {
 	const char *to, *mix, *scenario;
 	struct arg_many networks, groups;
-	uint64_t rate, duration, window, nodes, doic, batch, gap, seed;
+	uint64_t rate, ramp, duration, window, nodes, doic, batch, gap, seed;
 	bool json, quiet;
 };
 
@@ -165,6 +165,7 @@ static int open_run(struct sim *s, struct options *o)
 	s->conf.window_s = o->window;
 	s->conf.batch = o->batch;
 	s->conf.batch_gap_s = o->gap;
+	s->conf.ramp_s = o->ramp;
 	s->conf.json = o->json;
 	s->conf.quiet = o->quiet;
 	s->random[0] = o->seed + 1;
@@ -210,6 +211,7 @@ int cmd_simulate(int argc, char **argv)
 	     0},
 	    {"--rate", ARG_NUMBER, &o.rate, "N", "begin N procedures a second, round after round",
 	     1, 1000000},
+	    {"--ramp", ARG_NUMBER, &o.ramp, "S", "with --rate: reach it within S seconds (0)", 0, 3600},
 	    {"--window", ARG_NUMBER, &o.window, "S",
 	     "without --rate: every device begins once within S seconds", 0, 3600},
 	    {"--duration", ARG_NUMBER, &o.duration, "S", "stop after S seconds (10)", 1, 7200},

@@ -148,6 +148,7 @@ def test_backup_and_restore_bring_everything_back(work, kept):
     m.process = back
     try:
         m.wait_up()
+        assert m.event(0, event="home.reset", timeout=10)  # what registered since the backup is asked for again
         assert m.show("subscription", SIMS[0]) == kept.show("subscription", SIMS[0])
         n = poll(lambda: partner_or_none(m, "mme"), 15, "the edge")
         attach(n, SIMS[0])
