@@ -110,6 +110,18 @@ static void pass_back(struct edge_worker *w, const struct dia_pending *p, const 
 		edge_send(w, origin_of(p)->worker, origin_of(p)->conn, wr_done(&out));
 }
 
+/* Our home's own overload report ends here: the edge does as it says (RFC 7683 §5.2). */
+static void heed(struct edge_worker *w, const struct dia_pending *p, const struct msg *m)
+{
+	struct admission *target = w->edge->target[origin_of(p)->partition];
+	struct overload o;
+
+	if (!target || !tab_slot(m, AVP_OC_OLR))
+		return;
+	o = dia_overload(m);
+	admission_heed(target, o.reduction, o.validity_s, loop_wall(w->loop));
+}
+
 void edge_answer(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
 		 struct view raw, enum err err, struct dia_pending *p)
 {
@@ -127,6 +139,8 @@ void edge_answer(void *ctx, struct dia_peer *from, const struct msg *m, const st
 	end = dia_outcome(m);
 	metric_add(M_EDGE_ANSWERS, end.ok ? ANSWER_OK : end.busy ? ANSWER_BUSY : ANSWER_REFUSED, 1);
 	learn(w, p, end.ok, end.busy);
+	if (origin_of(p)->direction == DIR_TO_HOME)
+		heed(w, p, m);
 	pass_back(w, p, m, h, raw);
 }
 

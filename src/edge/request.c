@@ -160,6 +160,7 @@ static void patch_for(struct edge_worker *w, const struct dia_peer *from, const 
 	*p = (struct dia_patch){.drmp = drmp_of[v->prio], .drop_doic = true, .drop_load = true};
 	if (f->direction == DIR_TO_HOME) {
 		p->drop_dest_host = true; /* partners know only the edge */
+		p->offer_doic = true;
 		p->route_record = dia_peer_info(from)->host;
 	} else if (f->direction == DIR_OUT_TO_VISITED && hides_from_realm(w, f->dest_realm)) {
 		p->origin_host =

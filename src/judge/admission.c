@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define GENERATION_MS 65536
+#define HEED_MAX_S    86400u /* RFC 7683 §7.5 */
 #define WINDOWS_AHEAD 8 /* of the calendar: more than two hours */
 
 static void fill_in(struct admission_conf *c)
@@ -279,6 +280,13 @@ struct admission_say admission_judge(struct admission *a, const struct admission
 	if (!(rank & RANK_LATE))
 		count(&a->due);
 	return (struct admission_say){ .admit = true };
+}
+
+void admission_heed(struct admission *a, uint32_t reduction, uint32_t validity_s, uint64_t now_ms)
+{
+	uint64_t until = now_ms + (validity_s < HEED_MAX_S ? validity_s : HEED_MAX_S) * 1000u;
+
+	atomic_store(&a->heed, reduction == 0 ? 0 : until << 8 | (reduction < 100 ? reduction : 100));
 }
 
 bool admission_stormy(const struct admission *a)

@@ -39,6 +39,10 @@ struct admission_answer {
 void admission_begin(struct admission *a, uint8_t op, uint64_t now_ms);
 void admission_end(struct admission *a, const struct admission_answer *answer);
 
+/* The target's own word (OC-OLR, loss algorithm, RFC 7683 §5.2): pass on that much less of what would be
+ * passed on, the lowest class first; critical work goes all the same. A reduction of 0 ends it. */
+void admission_heed(struct admission *a, uint32_t reduction, uint32_t validity_s, uint64_t now_ms);
+
 /* Is a storm on? Steering by rejection rests meanwhile. */
 bool admission_stormy(const struct admission *a);
 

@@ -214,6 +214,18 @@ static uint64_t backlog_of(const struct admission *a, uint64_t begun, uint64_t b
 	return flying_all(a) / 2 + (begun > usual ? 2 * (begun - usual) : 0);
 }
 
+/* Of what asks, no more than the target's own report leaves; our own estimate counts only in a storm. */
+static uint64_t heeded(const struct admission *a, uint64_t demand, uint64_t budget, uint64_t now_ms)
+{
+	uint64_t heed = atomic_load(&a->heed), left = demand;
+
+	if (heed >> 8 > now_ms)
+		left = demand * (100 - (heed & 0xff)) / 100;
+	if (!admission_stormy(a))
+		return left;
+	return budget < left ? budget : left;
+}
+
 void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 {
 	uint32_t hist[HIST_N], limit_hits = take(&a->limit_hits), level_hits = take(&a->level_hits);
@@ -237,7 +249,8 @@ void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 	budget = (uint64_t)atomic_load(&a->rate) * dt / 1000 * OVERBOOK / 100;
 	backlog = backlog_of(a, begun, budget);
 	budget = (budget > backlog ? budget - backlog : 0) * WORK_ONE;
-	if (!admission_stormy(a) || demand <= budget)
+	budget = heeded(a, demand, budget, now_ms);
+	if (demand <= budget)
 		atomic_store(&a->threshold, RANK_ALL);
 	else
 		atomic_store(&a->threshold, reach(hist, budget));

@@ -58,6 +58,7 @@ struct admission {
 	_Atomic uint64_t known[KNOWN_WORDS]; /* who is booked for what */
 	_Atomic uint64_t slot[SLOTS];        /* booked returns: slot number << 32 | count */
 	_Atomic uint64_t overload;           /* sequence in ms << 8 | percent */
+	_Atomic uint64_t heed;               /* the target's word: until in ms << 8 | percent; 0: none */
 	_Atomic uint32_t rate;               /* requests a second */
 	_Atomic uint32_t slack;              /* in flight at once that a target at ease is given, in 1/256 */
 	_Atomic uint64_t offered[PRIO_N], admitted[PRIO_N], refused[PRIO_N], due;

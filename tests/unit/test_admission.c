@@ -370,6 +370,45 @@ TEST(workers_share_a_target_and_lose_no_count)
 	admission_free(a);
 }
 
+/* One second of `n` requests of a class, each answered after a millisecond; how many came in. */
+static unsigned int second_of(struct admission *a, uint64_t from_ms, enum prio prio, unsigned int n)
+{
+	unsigned int in = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint64_t at = from_ms + i * 1000u / n;
+		struct admission_ask ask = one(from_ms + i, prio, at);
+
+		if (!let_in(a, &ask))
+			continue;
+		answer(a, OP_AUTH_INFO, at, 1, false);
+		in++;
+	}
+	return in;
+}
+
+/* .e: a vendor's HSS that says it is overloaded is believed (RFC 7683). */
+TEST(the_targets_own_report_is_heeded_until_it_ends)
+{
+	struct admission *a = made((struct admission_conf){ .ceiling = 1000 });
+	unsigned int low;
+
+	check_eq(second_of(a, NOW, PRIO_LOW, 1000), 1000);
+	admission_heed(a, 50, 10, NOW + 1000);
+	(void)second_of(a, NOW + 1000, PRIO_LOW, 1000); /* the first step sees what asks */
+	low = second_of(a, NOW + 2000, PRIO_LOW, 1000);
+	check(low > 400 && low < 600);
+	check_eq(second_of(a, NOW + 3000, PRIO_CRITICAL, 1000), 1000);
+	admission_heed(a, 0, 0, NOW + 4000);
+	(void)second_of(a, NOW + 4000, PRIO_LOW, 1000);
+	check(second_of(a, NOW + 5000, PRIO_LOW, 1000) > 950);
+	admission_heed(a, 100, 1, NOW + 6000);
+	(void)second_of(a, NOW + 6000, PRIO_LOW, 1000);
+	(void)second_of(a, NOW + 7000, PRIO_LOW, 1000);
+	check(second_of(a, NOW + 8000, PRIO_LOW, 1000) > 900); /* its time is over */
+	admission_free(a);
+}
+
 TESTS(T(workers_share_a_target_and_lose_no_count),
       T(lower_classes_leave_room_and_the_critical_have_a_reserve),
       T(a_full_target_still_takes_the_critical), T(an_attach_once_begun_is_allowed_to_finish),
@@ -381,4 +420,5 @@ TESTS(T(workers_share_a_target_and_lose_no_count),
       T(the_overload_report_rises_with_the_storm_and_ends_with_it),
       T(appointments_are_booked_at_the_rate_that_can_be_spared),
       T(a_calendar_outlives_its_storm_until_the_last_booked_is_back),
-      T(who_keeps_its_appointment_comes_before_its_class))
+      T(who_keeps_its_appointment_comes_before_its_class),
+      T(the_targets_own_report_is_heeded_until_it_ends))
