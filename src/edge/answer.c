@@ -113,7 +113,9 @@ static void pass_back(struct edge_worker *w, const struct dia_pending *p, const 
 /* Our home's own overload report ends here: the edge does as it says (RFC 7683 §5.2). */
 static void heed(struct edge_worker *w, const struct dia_pending *p, const struct msg *m)
 {
-	struct admission *target = w->edge->target[origin_of(p)->partition];
+	uint8_t partition = origin_of(p)->partition;
+	struct admission *target =
+	    partition < EDGE_PARTITION_MAX ? w->edge->target[partition] : NULL;
 	struct overload o;
 
 	if (!target || !tab_slot(m, AVP_OC_OLR))
@@ -144,8 +146,8 @@ void edge_answer(void *ctx, struct dia_peer *from, const struct msg *m, const st
 	pass_back(w, p, m, h, raw);
 }
 
-/* Another home of the same partition may do it (RFC 6733 §5.5.4): the T flag says it may be a second
- * time. */
+/* Another home of the same partition may do it (RFC 6733 §5.5.4): the T flag says it may be a
+ * second time. */
 static bool try_again(struct edge_worker *w, struct dia_pending *p)
 {
 	struct dia_pending again = *p;

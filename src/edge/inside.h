@@ -108,7 +108,6 @@ void edge_live_add(struct edge_worker *w, uint64_t plmn, enum live_what what);
 void edge_live_state(struct edge *e, uint64_t wall_ms); /* every second, one worker */
 
 /* edge/partition.c: which home, and what it can be asked to carry (R-5.1.i). */
-uint8_t edge_partition_of(const struct edge_worker *w, uint64_t imsi);
 /* Tell IoT cards from handsets', by range (R-5.1.h). */
 void edge_count_card(const struct edge_worker *w, uint64_t imsi, uint8_t partition);
 /* An open home of the partition that speaks `app`; NULL: none, and never another partition's. */

@@ -6,13 +6,6 @@
 
 enum card { CARD_IOT, CARD_HANDSET, CARD_UNKNOWN };
 
-uint8_t edge_partition_of(const struct edge_worker *w, uint64_t imsi)
-{
-	const struct sub_row *s = imsi ? w->book->sub(w->book->ctx, imsi) : NULL;
-
-	return s ? (uint8_t)s->partition : 0;
-}
-
 void edge_count_card(const struct edge_worker *w, uint64_t imsi, uint8_t partition)
 {
 	const struct range_row *r = imsi ? w->book->range(w->book->ctx, imsi) : NULL;

@@ -193,8 +193,7 @@ static void send_on(struct edge_worker *w, struct dia_peer *from, const struct m
 	struct seat seat;
 
 	fill_origin(w, &o, from, m, h, f, v);
-	if (f->direction == DIR_TO_HOME)
-		o.partition = edge_partition_of(w, f->imsi);
+	o.partition = v->partition;
 	patch_for(w, from, f, v, &patch, &o, room, sizeof room);
 	dia_patch(&out, m, h, raw, &patch);
 	memcpy(p.user, &o, sizeof o);

@@ -160,6 +160,7 @@ struct verdict judge_request(struct judge *j, const struct facts *f)
 		return v;
 	}
 	v.prio = (uint8_t)ask_prio(&a);
+	v.partition = ask_sub(&a) ? (uint8_t)ask_sub(&a)->partition : 0;
 	target = ask_target(&a);
 	if (target)
 		admission_begin(target, f->op, f->now_ms);

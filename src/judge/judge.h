@@ -50,6 +50,7 @@ enum act { ACT_PASS, ACT_REJECT, ACT_DROP };
 struct verdict {
 	uint8_t act, cause;    /* enum act, enum cause */
 	uint8_t prio;          /* enum prio: for the queue, DRMP and counters */
+	uint8_t partition;     /* of the subscription that a passed request is about; 0 = the common one */
 	uint16_t check;        /* enum check that decided; CHECK_NONE for a plain pass */
 	uint32_t observed;     /* a bit (1 << check % 32) for each that found fault but only observes */
 	uint32_t delay_ms;     /* hold the refusal this long (bounded, jittered) */
