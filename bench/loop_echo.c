@@ -153,7 +153,8 @@ static double measure(struct client *c, uint16_t port)
 
 int main(int argc, char **argv)
 {
-	static const struct loop_limits limits = { 64, 65536, 1 << 20, 5000 };
+	static const struct loop_limits limits = { .conn_max = 64, .frame_max = 65536, .out_max = 1 << 20,
+				      .handshake_ms = 5000 };
 	struct client c = { .messages = argc > 1 ? strtoull(argv[1], NULL, 10) : 400000,
 			    .window = argc > 2 ? strtoull(argv[2], NULL, 10) : 64,
 			    .conn_n = argc > 3 ? strtoull(argv[3], NULL, 10) : 4 };

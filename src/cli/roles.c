@@ -116,6 +116,10 @@ static void fill_edge(struct role_env *e)
 	x->tls = e->tls;
 	x->workers = c->edge_workers;
 	x->conn_max = c->edge_conn_max;
+	x->stranger_max = c->edge_strangers;
+	x->stranger_address_max = c->edge_strangers_address;
+	x->address_max = c->edge_conn_address;
+	x->unread_max = (uint32_t)c->edge_unread << 20;
 	x->in_flight = c->edge_in_flight;
 	x->answer_ms = c->edge_answer_ms;
 	x->watchdog_ms = c->edge_watchdog_ms;
@@ -176,7 +180,12 @@ static void watch_stop_flag(void *ctx)
 
 static enum err open_home(struct role_env *e, char why[256])
 {
-	static const struct loop_limits limits = {256, 65536, 16 << 20, 5000};
+	static const struct loop_limits limits = {.conn_max = 256,
+						  .frame_max = 65536,
+						  .out_max = 16 << 20,
+						  .handshake_ms = 5000,
+						  .stranger_max = 64,
+						  .out_total_max = 64 << 20};
 	struct conf *c = &e->conf;
 	struct home_conf *h = &e->home_conf;
 	enum err err = open_tls(e, why);

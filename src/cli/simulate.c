@@ -143,7 +143,10 @@ static int wrong(const char *what)
 
 static int open_run(struct sim *s, struct options *o)
 {
-	static const struct loop_limits limits = {SIM_NODE_MAX, DIA_FRAME_MAX, 64 << 20, 10000};
+	static const struct loop_limits limits = {.conn_max = SIM_NODE_MAX,
+						  .frame_max = DIA_FRAME_MAX,
+						  .out_max = 64 << 20,
+						  .handshake_ms = 10000};
 
 	if (!apply_scenario(o))
 		return wrong("--scenario must be docomo or kddi");

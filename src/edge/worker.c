@@ -104,7 +104,10 @@ static void on_peer_up(void *ctx, struct dia_peer *peer)
 {
 	struct edge_worker *w = ctx;
 	const struct dia_peer_info *i = dia_peer_info(peer);
+	struct conn *c = conn_find(w->loop, i->conn);
 
+	if (c)
+		conn_proven(c);
 	metric_add(M_EDGE_PEERS, i->kind, 1);
 	LOG(LOG_NOTE, "edge.peer_up", kv_view("peer", i->host),
 	    kv_text("secure", i->secure ? "yes" : "no"));
@@ -234,7 +237,14 @@ static enum err open_parts(struct edge_worker *w)
 enum err worker_open(struct edge *e, size_t index, char why[256])
 {
 	struct edge_worker *w = &e->worker[index];
-	struct loop_limits limits = {e->conf->conn_max, DIA_FRAME_MAX, 8 * 1024 * 1024, 5000};
+	struct loop_limits limits = {.conn_max = e->conf->conn_max,
+				     .frame_max = DIA_FRAME_MAX,
+				     .out_max = 8 * 1024 * 1024,
+				     .handshake_ms = 5000,
+				     .stranger_max = e->conf->stranger_max,
+				     .stranger_address_max = e->conf->stranger_address_max,
+				     .address_max = e->conf->address_max,
+				     .out_total_max = e->conf->unread_max};
 
 	w->edge = e;
 	w->index = (uint8_t)index;

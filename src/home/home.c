@@ -128,7 +128,11 @@ static struct dia_admit node_admit(void *ctx, const struct dia_link *link, const
 
 static void node_peer_up(void *ctx, struct dia_peer *peer)
 {
-	(void)ctx;
+	struct home_worker *w = ctx;
+	struct conn *c = conn_find(w->loop, dia_peer_info(peer)->conn);
+
+	if (c)
+		conn_proven(c);
 	LOG(LOG_NOTE, "home.peer_up", KV("host", dia_peer_info(peer)->host));
 }
 

@@ -44,7 +44,6 @@ static void conn_free(struct conn *c)
 	l->free_ring[(l->free_head + l->free_n) % l->slot_max] = slot;
 	l->free_n++;
 	l->conn_n--;
-	l->inbound_n -= c->inbound;
 	l->dial_n -= !c->inbound;
 	free(c->in.p);
 	free(c->out.p);
@@ -71,6 +70,10 @@ void conn_fail(struct conn *c, const char *why)
 	if (!c->why)
 		c->why = why;
 	c->state = CONN_DEAD;
+	l->inbound_n -= c->inbound; /* a newcomer need not wait until it is reaped */
+	l->out_n -= c->unread_n;
+	c->unread_n = 0;
+	crowd_leave(c);
 	c->next_dead = l->dead;
 	l->dead = c;
 }
@@ -129,12 +132,14 @@ void conn_reap(struct loop *l)
 
 void conn_sweep(struct loop *l)
 {
-	uint32_t left = l->conn_n;
+	uint32_t left = l->conn_n, unread_ms = UNREAD_TIMES * l->limits.handshake_ms;
 
 	for (uint32_t i = 0; i < l->slot_max && left > 0; i++) {
 		struct conn *c = l->slots[i];
 
 		left -= c != NULL;
+		if (c && c->state == CONN_UP && c->unread_ms && l->now_ms - c->unread_ms >= unread_ms)
+			conn_cut(c, CUT_OUTPUT, "reads nothing");
 		if (!c || c->deadline_ms == 0 || l->now_ms < c->deadline_ms)
 			continue;
 		if (c->state == CONN_HANDSHAKE)
@@ -153,6 +158,8 @@ static void hand_over(struct conn *c, struct view frame)
 	if (!c->heard) {
 		c->heard = true;
 		c->deadline_ms = 0;
+		if (c->stranger && c->loop->limits.stranger_max == 0)
+			conn_proven(c);
 	}
 	loop_batch_begin(c->loop);
 	c->ops->message(c->ctx, c, frame);
@@ -200,6 +207,17 @@ static void ended(struct conn *c)
 		conn_close(c);
 	else
 		conn_fail(c, "closed by the peer");
+}
+
+/* A message that has begun must end, whoever sends it. */
+static void time_rest(struct conn *c, bool moved)
+{
+	if (c->state != CONN_UP || !c->heard)
+		return;
+	if (c->in.n == 0)
+		c->deadline_ms = 0;
+	else if (moved || c->deadline_ms == 0)
+		c->deadline_ms = c->loop->now_ms + MESSAGE_TIMES * c->loop->limits.handshake_ms;
 }
 
 /* Returns what came in; 0: nothing more for now. */
@@ -270,6 +288,9 @@ static void readable(struct conn *c)
 		memmove(c->in.p, c->in.p + c->in.head, c->in.n - c->in.head);
 		c->in.n -= c->in.head;
 		c->in.head = 0;
+		time_rest(c, true);
+	} else {
+		time_rest(c, false);
 	}
 	if (c->state == CONN_UP && budget == 0 && c->via->pending && c->via->pending(c))
 		conn_again(c);

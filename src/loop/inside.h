@@ -14,6 +14,14 @@
 #define READ_MAX   65536u /* bytes a connection may bring in per wake-up: fairness */
 #define ACCEPT_MAX 64     /* connections a listener may bring in per wake-up */
 #define CLOSE_MS   1000
+/* Of limits.handshake_ms: how long a message may take from its first byte to its last, and how long a
+ * peer may read nothing of what waits for it. */
+#define MESSAGE_TIMES 2
+#define UNREAD_TIMES  6
+#define OUT_FAIR   65536u /* who has less than this waiting is never cut for what waits in all */
+#define OUT_KEEP   262144u /* a buffer that grew beyond is given back when it is empty */
+#define LOBBY_US   1000   /* a wake-up's time for strangers and new connections */
+#define LOBBY_EVENTS 8
 #define STOP_MS    2000
 #define DIAL_MAX   1024   /* outbound connections beside conn_max inbound ones */
 #define CERT_NAMES 16
@@ -55,15 +63,19 @@ struct conn {
 	void *session;           /* the transport's own */
 	struct tls *tls;
 	struct conn *next_dirty, *next_dead, *next_again;
+	struct from *from;       /* inbound: its address */
+	struct conn *older, *newer, *from_older, *from_newer; /* strangers: all, and of this address */
 	const char *why;
 	uint64_t deadline_ms;    /* 0: none */
+	uint64_t unread_ms;      /* since when nothing could be written; 0: all could */
+	size_t unread_n;         /* what the loop counts for it in out_n */
 	struct buf in, out;
 	uint32_t id;
 	uint32_t armed;          /* epoll events asked for */
 	int fd;                  /* -1: the transport has none */
 	uint16_t port;
 	uint8_t link, state;     /* enum link, enum conn_state */
-	bool inbound, announced, dirty, again, want_out, whole, heard, eof;
+	bool inbound, announced, dirty, again, want_out, whole, heard, eof, stranger;
 	char address[48], local[48];
 	struct view cert_names[CERT_NAMES];
 	size_t cert_name_n;
@@ -116,6 +128,31 @@ struct timer {
 	uint32_t every_ms;
 };
 
+/* An address that inbound connections come from. */
+struct from {
+	uint64_t key;
+	struct from *next; /* of the same bucket, or free */
+	struct conn *oldest, *newest; /* its strangers */
+	uint32_t stranger_n, conn_n;
+};
+
+/* Where strangers and listeners are waited for: a set of its own, so that no crowd of them stands
+ * before those who are known. */
+struct lobby {
+	struct source source;
+	struct loop *loop;
+	int epoll;
+	uint64_t until_us; /* of this wake-up */
+};
+
+struct crowd {
+	struct from *pool, *free, **of;
+	uint32_t mask, stranger_n;
+	struct conn *oldest, *newest;
+	uint64_t log_second;
+	uint32_t log_n;
+};
+
 struct bridge; /* sctp_usr.c */
 
 struct loop {
@@ -134,6 +171,9 @@ struct loop {
 	uint16_t *gens;
 	uint32_t *free_ring;     /* slots in the order in which they became free */
 	uint32_t slot_max, free_head, free_n, inbound_n, dial_n, conn_n;
+	size_t out_n;            /* bytes waiting for those who do not read */
+	struct lobby lobby;
+	struct crowd crowd;
 	uint32_t timer_n;
 	struct timer timers[16];
 	struct watch watches[32];
@@ -157,7 +197,17 @@ void conn_again_all(struct loop *l);
 void conn_sweep(struct loop *l);
 void conn_reap(struct loop *l);
 
+/* crowd.c */
+bool crowd_open(struct loop *l);
+void crowd_close(struct loop *l);
+/* A connection from this address, as a stranger; NULL (counted) when there is no room. */
+struct conn *crowd_new(struct loop *l, const struct conn_ops *ops, void *ctx, const struct sockaddr *peer);
+void crowd_leave(struct conn *c); /* it ended */
+bool lobby_open(struct loop *l);
+bool lobby_time(const struct loop *l); /* is there time left for another stranger? */
+
 /* out.c */
+void conn_unread(struct conn *c, bool moved);
 void conn_arm(struct conn *c, uint32_t events);
 void conn_dirty(struct conn *c);
 /* ERR_AGAIN, or ERR_IO with c->why set. */

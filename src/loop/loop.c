@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #define SLOT_MAX 65536u
 #define SWEEP_MS 100
 #define BACKLOG  1024
+#define DESCRIPTORS 512 /* of a process beside those of connections */
 
 static uint64_t clock_ms(clockid_t id)
 {
@@ -58,7 +60,7 @@ static void woken(struct source *s, uint32_t events)
 
 static bool room(struct loop *l)
 {
-	uint32_t want = l->limits.conn_max + DIAL_MAX;
+	uint32_t want = l->limits.conn_max + DIAL_MAX + ACCEPT_MAX; /* the last: cut, not yet reaped */
 
 	l->slot_max = want < SLOT_MAX ? want : SLOT_MAX;
 	l->slots = calloc(l->slot_max, sizeof *l->slots);
@@ -72,6 +74,20 @@ static bool room(struct loop *l)
 	return true;
 }
 
+/* Descriptors for every connection of every loop, as far as the hard limit goes: beyond it they are
+ * closed as they come. */
+static void want_descriptors(uint32_t n)
+{
+	static _Atomic uint32_t all;
+	rlim_t want = atomic_fetch_add(&all, n) + n;
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= want)
+		return;
+	r.rlim_cur = want < r.rlim_max ? want : r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
 struct loop *loop_new(const struct loop_limits *limits)
 {
 	struct loop *l = calloc(1, sizeof *l);
@@ -80,12 +96,14 @@ struct loop *loop_new(const struct loop_limits *limits)
 		return NULL;
 	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes by write(2) */
 	l->limits = *limits;
+	l->lobby.epoll = -1;
+	want_descriptors(limits->conn_max + DESCRIPTORS);
 	l->wake.ready = woken;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	l->spare_fd = eventfd(0, EFD_CLOEXEC);
 	if (l->epoll < 0 || l->wake_fd < 0 || l->spare_fd < 0 || !room(l) ||
-	    loop_source(l, l->wake_fd, &l->wake, EPOLLIN)) {
+	    !lobby_open(l) || !crowd_open(l) || loop_source(l, l->wake_fd, &l->wake, EPOLLIN)) {
 		loop_free(l);
 		return NULL;
 	}
@@ -128,6 +146,7 @@ void loop_free(struct loop *l)
 	conn_reap(l);
 	unlisten(l);
 	sctp_usr_free(l);
+	crowd_close(l);
 	if (l->epoll >= 0)
 		close(l->epoll);
 	if (l->wake_fd >= 0)
@@ -166,9 +185,8 @@ static bool accept_one(struct listener *s)
 			accept_spare(s->loop, s->fd);
 		return errno != EAGAIN;
 	}
-	c = conn_new(s->loop, s->ops, s->ctx, true);
+	c = crowd_new(s->loop, s->ops, s->ctx, (struct sockaddr *)&peer);
 	if (!c) {
-		conn_count(CUT_LIMIT);
 		close(fd);
 		return true;
 	}
@@ -189,13 +207,14 @@ static void acceptable(struct source *source, uint32_t events)
 	struct listener *s = (struct listener *)source;
 
 	(void)events;
-	for (int i = 0; i < ACCEPT_MAX && accept_one(s); i++)
+	for (int i = 0; i < ACCEPT_MAX && lobby_time(s->loop) && accept_one(s); i++)
 		;
 }
 
 enum err listen_fd(struct loop *l, int fd, const struct listener *like)
 {
 	struct listener *s = calloc(1, sizeof *s);
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = s };
 
 	if (!s)
 		return ERR_FULL;
@@ -203,7 +222,7 @@ enum err listen_fd(struct loop *l, int fd, const struct listener *like)
 	s->source.ready = acceptable;
 	s->loop = l;
 	s->fd = fd;
-	if (loop_source(l, fd, &s->source, EPOLLIN)) {
+	if (epoll_ctl(l->lobby.epoll, EPOLL_CTL_ADD, fd, &e)) {
 		free(s);
 		return ERR_IO;
 	}

@@ -63,7 +63,15 @@ struct loop_limits {
 	uint32_t conn_max;       /* inbound connections; more are closed at once and counted */
 	uint32_t frame_max;      /* bytes; a longer frame closes the connection */
 	uint32_t out_max;        /* bytes waiting to be written; more closes the connection */
-	uint32_t handshake_ms;   /* TLS hello to done, and accept to first whole frame */
+	uint32_t handshake_ms;   /* TLS hello to done, and accept to first whole frame. A later message may
+				  * take twice that from its first byte to its last; who reads nothing of
+				  * what waits for it for six times as long is cut */
+	/* Inbound connections that conn_proven was not called for are strangers. Beyond these limits a
+	 * newcomer pushes out the oldest stranger (of its address), counted; 0 in stranger_max: whoever
+	 * has sent a whole frame is proven. An address is one of IPv4 or a /64 of IPv6. */
+	uint32_t stranger_max, stranger_address_max;
+	uint32_t address_max;    /* inbound connections of one address; 0: conn_max */
+	uint32_t out_total_max;  /* bytes waiting for peers that do not read, of all; 0: no limit */
 };
 
 struct loop *loop_new(const struct loop_limits *limits);
@@ -86,6 +94,9 @@ struct conn *loop_connect(struct loop *l, const struct endpoint *e, struct tls *
 /* Queue bytes; written at the end of the batch. Copies. False: too much waits, the connection is
  * being closed. */
 bool conn_write(struct conn *c, struct view bytes);
+/* The user knows who this is, and will see to it: it counts no more among the strangers, and is served
+ * before them. */
+void conn_proven(struct conn *c);
 /* Close after what is queued is written (within a second). */
 void conn_close(struct conn *c);
 struct conn_info conn_info(const struct conn *c);

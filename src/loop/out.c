@@ -14,10 +14,11 @@
 void conn_arm(struct conn *c, uint32_t events)
 {
 	struct epoll_event e = { .events = events, .data.ptr = &c->source };
+	int set = c->stranger ? c->loop->lobby.epoll : c->loop->epoll;
 
 	if (c->fd < 0 || c->armed == events)
 		return;
-	if (epoll_ctl(c->loop->epoll, c->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &e))
+	if (epoll_ctl(set, c->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &e))
 		conn_fail(c, "out of room for events");
 	c->armed = events;
 }
@@ -111,9 +112,32 @@ static struct view next(const struct conn *c)
 	return (struct view){ b->p + b->head + PREFIX_SIZE, n };
 }
 
+/* What waits for a peer that takes no more is counted, and bounded for all of them together; one
+ * that waits for nothing gives a big buffer back. */
+void conn_unread(struct conn *c, bool moved)
+{
+	struct loop *l = c->loop;
+	size_t n = c->out.n - c->out.head;
+
+	l->out_n += n - c->unread_n;
+	c->unread_n = n;
+	if (n == 0)
+		c->unread_ms = 0;
+	else if (moved || c->unread_ms == 0)
+		c->unread_ms = l->now_ms;
+	if (n > OUT_FAIR && l->limits.out_total_max > 0 && l->out_n > l->limits.out_total_max)
+		conn_cut(c, CUT_OUTPUT, "too much output waits in all");
+	if (n > 0 || c->out.cap <= OUT_KEEP)
+		return;
+	free(c->out.p);
+	c->out = (struct buf){ 0 };
+}
+
 static void written(struct conn *c)
 {
 	c->out.head = c->out.n = 0;
+	if (c->unread_ms || c->out.cap > OUT_KEEP)
+		conn_unread(c, true);
 	if (c->state == CONN_UP) {
 		conn_arm(c, EPOLLIN);
 	} else if (c->eof) {
@@ -128,6 +152,7 @@ static void written(struct conn *c)
 static void flush(struct conn *c)
 {
 	struct buf *b = &c->out;
+	size_t began = b->head;
 
 	while (b->head < b->n) {
 		struct view v = next(c);
@@ -136,6 +161,7 @@ static void flush(struct conn *c)
 
 		if (err == ERR_AGAIN) {
 			conn_arm(c, c->eof ? EPOLLOUT : EPOLLIN | EPOLLOUT);
+			conn_unread(c, b->head > began);
 			return;
 		}
 		if (err) {

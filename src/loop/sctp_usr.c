@@ -339,13 +339,11 @@ static bool accept_one(struct listener *s)
 
 	if (!so)
 		return errno != EAGAIN;
-	c = conn_new(s->loop, s->ops, s->ctx, true);
+	c = crowd_new(s->loop, s->ops, s->ctx, (struct sockaddr *)&peer);
 	if (!c || !attach(c, so)) {
 		usrsctp_close(so);
 		if (c)
 			conn_fail(c, "out of memory");
-		else
-			conn_count(CUT_LIMIT);
 		return true;
 	}
 	c->link = LINK_SCTP;

@@ -91,7 +91,8 @@ static void every_second(void *ctx)
 
 static enum err open_all(struct watch *w, char why[256])
 {
-	static const struct loop_limits limits = {1, 4096, 4096, 1000};
+	static const struct loop_limits limits = {
+	    .conn_max = 1, .frame_max = 4096, .out_max = 4096, .handshake_ms = 1000};
 	struct http_conf http = {&w->listen, PAGE_MAX, page, w};
 	char text[128];
 	enum err err;

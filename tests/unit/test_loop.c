@@ -14,7 +14,8 @@
 
 #define FRAME_MAX 4096
 
-static const struct loop_limits limits = { 8, FRAME_MAX, 65536, 300 };
+static const struct loop_limits limits = { .conn_max = 8, .frame_max = FRAME_MAX, .out_max = 65536,
+					  .handshake_ms = 300 };
 
 /* A message is a length octet pair, itself included, and as many bytes as it says. */
 static size_t frame(struct view in)

@@ -8,7 +8,8 @@
 
 #define MESSAGES 100000
 
-static const struct loop_limits limits = { 1, 4096, 4096, 1000 };
+static const struct loop_limits limits = { .conn_max = 1, .frame_max = 4096, .out_max = 4096,
+					  .handshake_ms = 1000 };
 
 struct seen {
 	struct loop *loop;

@@ -17,7 +17,8 @@
 #define MESSAGES 500
 #define SIZE_MAX_SENT 20000
 
-static const struct loop_limits limits = { 8, 65536, 4 << 20, 3000 };
+static const struct loop_limits limits = { .conn_max = 8, .frame_max = 65536, .out_max = 4 << 20,
+					  .handshake_ms = 3000 };
 
 struct seen {
 	struct loop *loop;

@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct loop_limits limits = { 8, 65536, 1 << 20, 500 };
+static const struct loop_limits limits = { .conn_max = 8, .frame_max = 65536, .out_max = 1 << 20,
+					  .handshake_ms = 500 };
 static char dir[] = "/tmp/merlon_tls_XXXXXX";
 
 struct pair {
