@@ -1,51 +1,39 @@
 #include "crypto/aka.h"
 
-#include <openssl/core_names.h>
+#include <intel-ipsec-mb.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
 #define BLOCK 16
 #define SQN_N 6
 #define KDF_KASME 0x10 /* FC (TS 33.401 A.2) */
+#define SHA_BLOCK 64
+#define RAND_POOL 64 /* challenges drawn at once: they are sent in clear, so they may wait here */
 
-/* Contexts live as long as their thread: a new one for each vector would cost three times as
- * much. */
+/* Intel's multi-buffer library: its one-block calls go straight to the AES instructions; a new key
+ * alone costs an EVP context more than all of MILENAGE costs here. */
 struct aka {
-	EVP_CIPHER *ecb;
-	EVP_CIPHER_CTX *aes;
-	EVP_MAC_CTX *hmac;
+	_Alignas(16) uint8_t key[11 * BLOCK], unused[11 * BLOCK]; /* round keys; of decryption */
+	uint8_t pool[RAND_POOL][BLOCK];
+	size_t pool_n; /* challenges left */
+	IMB_MGR *mb;
+	EVP_MD *sha256; /* OpenSSL's uses the SHA instructions, intel-ipsec-mb's one-block call does not */
+	EVP_MD_CTX *digest;
 };
-
-static EVP_MAC_CTX *hmac_new(void)
-{
-	char digest[] = "SHA256";
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
-
-	EVP_MAC_free(mac); /* the context holds its own reference */
-	if (ctx && EVP_MAC_CTX_set_params(ctx, params) != 1) {
-		EVP_MAC_CTX_free(ctx);
-		return NULL;
-	}
-	return ctx;
-}
 
 struct aka *aka_new(void)
 {
-	struct aka *a = calloc(1, sizeof(*a));
+	struct aka *a = aligned_alloc(_Alignof(struct aka), sizeof(*a));
 
 	if (!a)
 		return NULL;
-	a->ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
-	a->aes = EVP_CIPHER_CTX_new();
-	a->hmac = hmac_new();
-	if (!a->ecb || !a->aes || !a->hmac ||
-	    EVP_EncryptInit_ex2(a->aes, a->ecb, NULL, NULL, NULL) != 1 ||
-	    EVP_CIPHER_CTX_set_padding(a->aes, 0) != 1) {
+	memset(a, 0, sizeof(*a));
+	a->mb = alloc_mb_mgr(0);
+	a->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	a->digest = EVP_MD_CTX_new();
+	if (a->mb)
+		init_mb_mgr_auto(a->mb, NULL);
+	if (!a->mb || !a->sha256 || !a->digest || imb_get_errno(a->mb)) {
 		aka_free(a);
 		return NULL;
 	}
@@ -56,24 +44,37 @@ void aka_free(struct aka *a)
 {
 	if (!a)
 		return;
-	EVP_CIPHER_CTX_free(a->aes); /* wipes the key schedule */
-	EVP_CIPHER_free(a->ecb);
-	EVP_MAC_CTX_free(a->hmac);
+	if (a->mb)
+		free_mb_mgr(a->mb);
+	EVP_MD_free(a->sha256);
+	EVP_MD_CTX_free(a->digest);
+	secret_wipe(a, sizeof(*a));
 	free(a);
 }
 
-static enum err rekey(struct aka *a, const struct secret16 *k)
+enum err aka_rand(struct aka *a, uint8_t rand[16])
 {
-	return EVP_EncryptInit_ex2(a->aes, NULL, k->b, NULL, NULL) == 1 ? ERR_OK : ERR_IO;
+	if (a->pool_n == 0) {
+		enum err err = random_bytes(a->pool, sizeof(a->pool));
+
+		if (err)
+			return err;
+		a->pool_n = RAND_POOL;
+	}
+	memcpy(rand, a->pool[--a->pool_n], BLOCK);
+	return ERR_OK;
 }
 
-static enum err encrypt(struct aka *a, const uint8_t *in, uint8_t *out, size_t n)
+static void rekey(struct aka *a, const struct secret16 *k)
 {
-	int done = 0;
+	IMB_AES_KEYEXP_128(a->mb, k->b, a->key, a->unused);
+}
 
-	if (EVP_EncryptUpdate(a->aes, out, &done, in, (int)n) != 1 || (size_t)done != n)
-		return ERR_IO;
-	return ERR_OK;
+/* One block: out = E(in) xor with. (What CFB does with its first block.) */
+static void encrypt(struct aka *a, const uint8_t in[BLOCK], const uint8_t with[BLOCK],
+		    uint8_t out[BLOCK])
+{
+	IMB_AES128_CFB_ONE(a->mb, out, with, in, a->key, BLOCK);
 }
 
 static void xor(uint8_t *to, const uint8_t *with, size_t n)
@@ -141,42 +142,38 @@ static void outputs(struct aka_f *f, const uint8_t out[5 * BLOCK])
 	memcpy(f->ak_s, out + 4 * BLOCK, SQN_N);
 }
 
-enum err aka_milenage(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
-		      uint64_t sqn, struct aka_f *f)
+enum err aka_milenage(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint64_t sqn,
+		  struct aka_f *f)
 {
+	static const uint8_t zero[BLOCK];
 	uint8_t temp[BLOCK], b[5 * BLOCK];
-	enum err err = rekey(a, &key->k);
 
+	rekey(a, &key->k);
 	memcpy(temp, rand, BLOCK);
 	xor(temp, key->opc.b, BLOCK);
-	err = err ? err : encrypt(a, temp, temp, BLOCK);
-	if (!err) {
-		blocks(b, temp, key, sqn);
-		err = encrypt(a, b, b, sizeof(b));
-	}
-	if (!err) {
-		for (unsigned int i = 0; i < 5; i++)
-			xor(b + i * BLOCK, key->opc.b, BLOCK);
-		outputs(f, b);
-	}
+	encrypt(a, temp, zero, temp);
+	blocks(b, temp, key, sqn);
+	for (unsigned int i = 0; i < 5; i++)
+		encrypt(a, b + i * BLOCK, key->opc.b, b + i * BLOCK);
+	outputs(f, b);
 	secret_wipe(temp, sizeof(temp));
 	secret_wipe(b, sizeof(b));
-	return err;
+	secret_wipe(a->key, sizeof(a->key));
+	secret_wipe(a->unused, sizeof(a->unused));
+	return ERR_OK;
 }
 
-enum err aka_opc(struct aka *a, const uint8_t op[16], const struct secret16 *k,
-		 struct secret16 *opc)
+enum err aka_opc(struct aka *a, const uint8_t op[16], const struct secret16 *k, struct secret16 *opc)
 {
-	enum err err = rekey(a, k);
-
-	err = err ? err : encrypt(a, op, opc->b, BLOCK);
-	if (!err)
-		xor(opc->b, op, BLOCK);
-	return err;
+	rekey(a, k);
+	encrypt(a, op, op, opc->b);
+	secret_wipe(a->key, sizeof(a->key));
+	secret_wipe(a->unused, sizeof(a->unused));
+	return ERR_OK;
 }
 
 enum err aka_vector(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint64_t sqn,
-		    struct aka_vector *out)
+		struct aka_vector *out)
 {
 	struct aka_f f;
 	enum err err = aka_milenage(a, key, rand, sqn, &f);
@@ -219,23 +216,47 @@ enum err aka_resync(struct aka *a, const struct aka_key *key, const uint8_t rand
 	return err;
 }
 
-enum err aka_kasme(struct aka *a, const struct aka_vector *v, const uint8_t plmn[3],
-		   uint8_t kasme[32])
+static enum err sha256(struct aka *a, const uint8_t *in, size_t n, uint8_t hash[32])
+{
+	return EVP_DigestInit_ex2(a->digest, a->sha256, NULL) == 1 &&
+	       EVP_DigestUpdate(a->digest, in, n) == 1 &&
+	       EVP_DigestFinal_ex(a->digest, hash, NULL) == 1 ? ERR_OK : ERR_IO;
+}
+
+/* HMAC (RFC 2104) with SHA-256, for a key and a text of less than a block each. */
+static enum err hmac(struct aka *a, const uint8_t *key, size_t key_n, struct view text,
+		     uint8_t mac[32])
+{
+	uint8_t in[2 * SHA_BLOCK] = { 0 }, out[SHA_BLOCK + 32] = { 0 };
+	enum err err;
+
+	memcpy(in, key, key_n);
+	memcpy(out, key, key_n);
+	for (unsigned int i = 0; i < SHA_BLOCK; i++) {
+		in[i] ^= 0x36;
+		out[i] ^= 0x5c;
+	}
+	memcpy(in + SHA_BLOCK, text.p, text.n);
+	err = sha256(a, in, SHA_BLOCK + text.n, out + SHA_BLOCK);
+	err = err ? err : sha256(a, out, sizeof(out), mac);
+	secret_wipe(in, sizeof(in));
+	secret_wipe(out, sizeof(out));
+	return err;
+}
+
+enum err aka_kasme(struct aka *a, const struct aka_vector *v, const uint8_t plmn[3], uint8_t kasme[32])
 {
 	uint8_t s[14] = { KDF_KASME, plmn[0], plmn[1], plmn[2], 0, 3 };
 	uint8_t key[2 * BLOCK];
-	size_t n = 0;
-	bool ok;
+	enum err err;
 
 	memcpy(s + 6, v->autn, SQN_N); /* SQN xor AK, as AUTN begins */
 	s[13] = SQN_N;
 	memcpy(key, v->ck.b, BLOCK);
 	memcpy(key + BLOCK, v->ik.b, BLOCK);
-	ok = EVP_MAC_init(a->hmac, key, sizeof(key), NULL) == 1 &&
-	     EVP_MAC_update(a->hmac, s, sizeof(s)) == 1 &&
-	     EVP_MAC_final(a->hmac, kasme, &n, 32) == 1 && n == 32;
+	err = hmac(a, key, sizeof(key), (struct view){ s, sizeof(s) }, kasme);
 	secret_wipe(key, sizeof(key));
-	return ok ? ERR_OK : ERR_IO;
+	return err;
 }
 
 void aka_geran(const struct aka_vector *v, uint8_t sres[4], uint8_t kc[8])

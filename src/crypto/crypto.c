@@ -6,7 +6,7 @@
 
 void secret_wipe(void *p, size_t n)
 {
-	OPENSSL_cleanse(p, n);
+	explicit_bzero(p, n);
 }
 
 bool secret_eq(const void *a, const void *b, size_t n)

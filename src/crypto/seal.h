@@ -18,6 +18,14 @@ enum err MUST_USE seal_master_make(const char *path, char why[256]);
 enum err MUST_USE seal(const struct secret32 *key, struct view aad, struct view in, uint8_t *out);
 enum err MUST_USE unseal(const struct secret32 *key, struct view aad, struct view in, uint8_t *out);
 
+/* A key made ready for many openings (its key schedule and hash tables): unseal without what a cipher
+ * context costs. In memory like secret_new's. NULL: out of memory. `unseal_with` may be called by any
+ * number of threads. */
+struct seal_key;
+struct seal_key *seal_key_new(const struct secret32 *key);
+void seal_key_free(struct seal_key *k); /* wipes */
+enum err MUST_USE unseal_with(const struct seal_key *k, struct view aad, struct view in, uint8_t *out);
+
 /* The vault's import key pair, derived from the master key. */
 void sealbox_pair(const struct secret32 *master, uint8_t pub[SEALBOX_PUBLIC],
 		  struct secret32 *priv);

@@ -56,7 +56,7 @@ static enum err vector(const struct auth_means *means, const struct aka_key *key
 		       struct aka_vector *out)
 {
 	uint8_t rand[RAND_N];
-	enum err err = random_bytes(rand, sizeof rand);
+	enum err err = aka_rand(means->aka, rand);
 
 	return err ? err : aka_vector(means->aka, key, rand, sqn, out);
 }

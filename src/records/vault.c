@@ -20,6 +20,7 @@ struct vault {
 	MDB_env *env;
 	MDB_dbi rows, meta;
 	struct secret32 *data;
+	struct seal_key *ready; /* of `data`, for vault_get */
 };
 
 struct vault_read {
@@ -155,6 +156,8 @@ static enum err fill(struct vault *v, const char *path, const struct secret32 *m
 	if (rc)
 		return refuse(of_mdb(rc), path, mdb_strerror(rc), why);
 	err = tables_open(v, master);
+	if (!err && !(v->ready = seal_key_new(v->data)))
+		return refuse(ERR_FULL, path, err_text(ERR_FULL), why);
 	return err ? refuse(err, path, fault_text(err), why) : ERR_OK;
 }
 
@@ -188,6 +191,8 @@ void vault_close(struct vault *v)
 		mdb_env_close(v->env);
 	if (v->data)
 		secret_free(v->data);
+	if (v->ready)
+		seal_key_free(v->ready);
 	free(v);
 }
 
@@ -248,8 +253,8 @@ enum err vault_get(struct vault_read *r, uint64_t imsi, struct aka_key *key)
 		err = ERR_KEY;
 	/* The IMSI is sealed in: another subscriber's row copied to this place does not open. */
 	if (!err)
-		err = unseal(r->v->data, (struct view){ id, sizeof(id) },
-			     (struct view){ val.mv_data, val.mv_size }, plain);
+		err = unseal_with(r->v->ready, (struct view){ id, sizeof(id) },
+				  (struct view){ val.mv_data, val.mv_size }, plain);
 	if (!err)
 		row_parse(key, plain);
 	secret_wipe(plain, sizeof(plain));

@@ -15,21 +15,31 @@ TEST(what_was_sealed_opens_and_any_changed_bit_does_not)
 	struct view aad = VIEW("999700000000001"), text = VIEW("octets of K, OPc and AMF");
 	uint8_t box[64 + SEAL_EXTRA], twice[64 + SEAL_EXTRA], out[64];
 	struct view in = { box, text.n + SEAL_EXTRA };
+	struct seal_key *ready = seal_key_new(&key);
 
 	check_eq(seal(&key, aad, text, box), ERR_OK);
 	check_eq(seal(&key, aad, text, twice), ERR_OK);
 	check(memcmp(box, twice, 12) != 0); /* a nonce is never used twice */
 	check_eq(unseal(&key, aad, in, out), ERR_OK);
 	check(memcmp(out, text.p, text.n) == 0);
+	check(ready != NULL);
+	memset(out, 0, sizeof(out));
+	check_eq(unseal_with(ready, aad, in, out), ERR_OK);
+	check(memcmp(out, text.p, text.n) == 0);
 	for (size_t bit = 0; bit < in.n * 8; bit++) {
 		box[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		check_eq(unseal(&key, aad, in, out), ERR_KEY);
+		check_eq(unseal_with(ready, aad, in, out), ERR_KEY);
 		box[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	check_eq(unseal(&other, aad, in, out), ERR_KEY);
 	check_eq(unseal(&key, VIEW("999700000000002"), in, out), ERR_KEY);
-	for (size_t n = 0; n < in.n; n++)
+	check_eq(unseal_with(ready, VIEW("999700000000002"), in, out), ERR_KEY);
+	for (size_t n = 0; n < in.n; n++) {
 		check_eq(unseal(&key, aad, view_first(in, n), out), ERR_KEY);
+		check_eq(unseal_with(ready, aad, view_first(in, n), out), ERR_KEY);
+	}
+	seal_key_free(ready);
 }
 
 /* AES-256-GCM, test case 16 of the GCM specification (McGrew, Viega): the format is nonce,
