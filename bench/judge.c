@@ -119,7 +119,7 @@ static double run(struct judge *j, uint32_t spread, enum op op, uint64_t plmn, b
 
 		refused += v.act != ACT_PASS;
 		if (done && v.act == ACT_PASS)
-			judge_done(j, &f, v.prio, true, false, f.now_ms + 1);
+			judge_done(j, &f, 0, true, false, f.now_ms + 1);
 	}
 	return (seconds() - from) * 1e9 / ROUNDS;
 }

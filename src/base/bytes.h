@@ -127,11 +127,9 @@ static inline void wr_view(struct wr *w, struct view v)
 
 static inline void wr_be(struct wr *w, uint64_t x, size_t width)
 {
-	uint8_t b[8];
+	uint64_t be = width > 0 ? __builtin_bswap64(x << (64 - 8 * width)) : 0;
 
-	for (size_t i = 0; i < width; i++)
-		b[i] = (uint8_t)(x >> 8 * (width - 1 - i));
-	wr_view(w, (struct view){ b, width });
+	wr_view(w, (struct view){ (const uint8_t *)&be, width });
 }
 
 /* Overwrite `width` bytes written before: a length that is known only at the end. */

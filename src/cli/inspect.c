@@ -83,7 +83,7 @@ static void remember(struct inspect *in, const struct speaker *s, const struct j
 	*a = (struct asked){.pair = s->flow->pair,
 			    .hop_by_hop = j->h->hop_by_hop,
 			    .used = true,
-			    .prio = j->v->prio,
+			    .partition = j->v->partition,
 			    .facts = *j->f};
 	view_text(j->f->origin_host, a->host, sizeof a->host);
 	a->facts.origin_host = view_of(a->host);
@@ -252,7 +252,7 @@ static void learn(struct inspect *in, const struct cap_flow *f, const struct msg
 	if (!a->used || a->pair != f->pair || a->hop_by_hop != h->hop_by_hop)
 		return;
 	a->used = false;
-	judge_done(in->judge, &a->facts, a->prio, o.ok, o.busy, in->at_ms);
+	judge_done(in->judge, &a->facts, a->partition, o.ok, o.busy, in->at_ms);
 }
 
 static void message(void *ctx, struct cap_flow *f, struct view frame, uint64_t at_ms)

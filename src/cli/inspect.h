@@ -25,7 +25,7 @@ struct asked {
 	uint64_t pair;
 	uint32_t hop_by_hop;
 	bool used;
-	uint8_t prio;
+	uint8_t partition;
 	struct facts facts;
 	char host[256];
 };

@@ -24,6 +24,8 @@
  * write hits the one whose reservation is not yet in force. */
 #include "crypto/sqn.h"
 
+#include "base/big.h"
+
 #include "base/hash.h"
 #include "crypto/crypto.h"
 
@@ -207,7 +209,7 @@ enum err sqn_open(struct sqn **out, int fd, uint64_t wall_ms)
 	if (!s)
 		return ERR_FULL;
 	s->fd = fd;
-	s->last = calloc(PLACE_N, sizeof(*s->last)); /* its pages come as they are touched */
+	s->last = big_new(PLACE_N * sizeof(*s->last));
 	err = s->last ? random_bytes(s->hash_key, sizeof(s->hash_key)) : ERR_FULL;
 	err = err ? err : lock(fd, F_WRLCK);
 	err = err ? err : file_read(s, &begin);
@@ -232,7 +234,7 @@ void sqn_close(struct sqn *s)
 		return;
 	err = lock(s->fd, F_UNLCK);
 	(void)err; /* a lock that was never had, after a failed open */
-	free(s->last);
+	big_free(s->last, PLACE_N * sizeof(*s->last));
 	free(s);
 }
 

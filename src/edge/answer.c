@@ -35,7 +35,7 @@ static void learn(struct edge_worker *w, const struct dia_pending *p, bool ok, b
 	};
 
 	if (o->flags & ORIGIN_JUDGED)
-		judge_done(w->judge, &f, o->prio, ok, busy, loop_wall(w->loop));
+		judge_done(w->judge, &f, o->partition, ok, busy, loop_wall(w->loop));
 }
 
 /* The asker's own identifiers, whatever worker forwarded it. */

@@ -93,7 +93,7 @@ void edge_request(void *ctx, struct dia_peer *from, const struct msg *m, const s
 		  struct view raw, enum err err);
 /* Send a finished request on its way by a peer of this worker, or tell its asker why not. */
 void edge_forward(struct edge_worker *w, struct dia_peer *to, struct wr *msg,
-		  const struct dia_pending *p);
+		  struct dia_pending *p);
 
 /* edge/answer.c: an answer, or the news that there will be none. */
 void edge_answer(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,

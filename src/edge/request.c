@@ -99,29 +99,30 @@ static uint8_t keep_text(uint8_t *to, size_t cap, struct view v)
 	return (uint8_t)n;
 }
 
+/* Field by field, into the pending request itself: nearly all of it is room for texts. */
 static void fill_origin(struct edge_worker *w, struct origin *o, const struct dia_peer *from,
 			const struct msg *m, const struct dia_header *h, const struct facts *f,
 			const struct verdict *v)
 {
 	const struct dia_peer_info *i = dia_peer_info(from);
 
-	*o = (struct origin){
-	    .conn = i->conn,
-	    .kept = KEEP_NONE,
-	    .own_hop_by_hop = h->hop_by_hop,
-	    .own_end_to_end = h->end_to_end,
-	    .worker = w->index,
-	    .kind = (uint8_t)i->kind,
-	    .direction = f->direction,
-	    .op = f->op,
-	    .rat = f->rat,
-	    .prio = v->prio,
-	    .imsi = f->imsi,
-	    .imei = f->imei,
-	    .visited_plmn = f->visited_plmn,
-	    .peer_plmn = f->peer_plmn,
-	    .at_ms = f->now_ms,
-	};
+	o->conn = i->conn;
+	o->kept = KEEP_NONE;
+	o->own_hop_by_hop = h->hop_by_hop;
+	o->own_end_to_end = h->end_to_end;
+	o->worker = w->index;
+	o->kind = (uint8_t)i->kind;
+	o->direction = f->direction;
+	o->op = f->op;
+	o->rat = f->rat;
+	o->prio = v->prio;
+	o->tries = 0;
+	o->partition = v->partition;
+	o->imsi = f->imsi;
+	o->imei = f->imei;
+	o->visited_plmn = f->visited_plmn;
+	o->peer_plmn = f->peer_plmn;
+	o->at_ms = f->now_ms;
 	o->flags = (uint8_t)(ORIGIN_JUDGED | (f->resync ? ORIGIN_RESYNC : 0) |
 			     (f->initial ? ORIGIN_INITIAL : 0));
 	if (tab_slot(m, AVP_OC_SUPPORTED_FEATURES))
@@ -182,21 +183,20 @@ static void send_on(struct edge_worker *w, struct dia_peer *from, const struct m
 		    const struct dia_header *h, struct view raw, const struct facts *f,
 		    const struct verdict *v)
 {
-	struct dia_pending p = {.hop_by_hop = h->hop_by_hop,
-				.end_to_end = h->end_to_end,
-				.app = h->app,
-				.code = h->code};
+	struct dia_pending p;
+	struct origin *o = (struct origin *)(void *)p.user;
 	struct wr out = {.p = w->out, .cap = sizeof w->out};
 	struct dia_patch patch;
 	uint8_t room[512];
-	struct origin o;
 	struct seat seat;
 
-	fill_origin(w, &o, from, m, h, f, v);
-	o.partition = v->partition;
-	patch_for(w, from, f, v, &patch, &o, room, sizeof room);
+	p.hop_by_hop = h->hop_by_hop;
+	p.end_to_end = h->end_to_end;
+	p.app = h->app;
+	p.code = h->code;
+	fill_origin(w, o, from, m, h, f, v);
+	patch_for(w, from, f, v, &patch, o, room, sizeof room);
 	dia_patch(&out, m, h, raw, &patch);
-	memcpy(p.user, &o, sizeof o);
 	metric_add(M_EDGE_PASSED, v->prio, 1);
 	edge_live_add(w, f->peer_plmn, LIVE_PASSED);
 	if (out.err) {
@@ -204,8 +204,8 @@ static void send_on(struct edge_worker *w, struct dia_peer *from, const struct m
 		return;
 	}
 	if (f->direction == DIR_TO_HOME) {
-		edge_count_card(w, f->imsi, o.partition);
-		edge_forward(w, edge_route_home(w, o.partition, h->app, NULL), &out, &p);
+		edge_count_card(w, f->imsi, v->partition);
+		edge_forward(w, edge_route_home(w, v->partition, h->app, NULL), &out, &p);
 	} else if (!edge_route_request(w, f, &seat)) {
 		metric_add(M_EDGE_DROPPED, 2, 1);
 		edge_fail(w, &p, UNABLE_TO_DELIVER);
@@ -217,17 +217,16 @@ static void send_on(struct edge_worker *w, struct dia_peer *from, const struct m
 }
 
 void edge_forward(struct edge_worker *w, struct dia_peer *to, struct wr *msg,
-		  const struct dia_pending *p)
+		  struct dia_pending *p)
 {
-	struct dia_pending mine = *p;
-	struct origin *o = (struct origin *)(void *)mine.user;
+	struct origin *o = (struct origin *)(void *)p->user;
 
 	if (!to) {
 		edge_fail(w, p, UNABLE_TO_DELIVER);
 		return;
 	}
 	o->kept = keep_put(w->keep, wr_done(msg));
-	if (dia_node_request(w->node, to, msg, &mine, loop_now(w->loop)) != ERR_OK) {
+	if (dia_node_request(w->node, to, msg, p, loop_now(w->loop)) != ERR_OK) {
 		keep_drop(w->keep, o->kept);
 		edge_fail(w, p, UNABLE_TO_DELIVER);
 	}

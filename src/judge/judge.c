@@ -136,6 +136,14 @@ static bool is_ours_out(const struct facts *f)
 	return f->direction == DIR_OUT_TO_VISITED || f->direction == DIR_OUT_TO_HOME;
 }
 
+/* Where a passed request was counted, and is counted off: whatever became of its record since. */
+static struct admission *target_of(const struct judge *j, const struct facts *f, uint8_t partition)
+{
+	if (j->target_n == 0 || f->direction != DIR_TO_HOME)
+		return NULL;
+	return j->targets[partition < j->target_n ? partition : 0];
+}
+
 struct verdict judge_request(struct judge *j, const struct facts *f)
 {
 	struct ask a = { .j = j, .f = f };
@@ -161,19 +169,17 @@ struct verdict judge_request(struct judge *j, const struct facts *f)
 	}
 	v.prio = (uint8_t)ask_prio(&a);
 	v.partition = ask_sub(&a) ? (uint8_t)ask_sub(&a)->partition : 0;
-	target = ask_target(&a);
+	target = target_of(j, f, v.partition);
 	if (target)
 		admission_begin(target, f->op, f->now_ms);
 	return v;
 }
 
-void judge_done(struct judge *j, const struct facts *f, uint8_t prio, bool ok, bool busy,
+void judge_done(struct judge *j, const struct facts *f, uint8_t partition, bool ok, bool busy,
 		uint64_t answered_ms)
 {
-	struct ask a = { .j = j, .f = f };
-	struct admission *target = ask_target(&a);
+	struct admission *target = target_of(j, f, partition);
 
-	(void)prio;
 	if (target) {
 		admission_end(target, &(struct admission_answer){ .op = f->op, .busy = busy,
 			.asked_ms = f->now_ms, .answered_ms = answered_ms });

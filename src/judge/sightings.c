@@ -1,8 +1,8 @@
 #include "judge/sightings.h"
 
+#include "base/big.h"
+
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
 #define WAYS    4
 #define WORDS   8
@@ -10,7 +10,6 @@
 #define MAGIC   0x4d53454548543031u
 #define HEAD    16
 #define TAIL    8
-#define HUGE_PAGE (2u << 20)
 
 _Static_assert(sizeof(struct sighting) == WORDS * sizeof(uint64_t), "a sighting is a cache line");
 
@@ -32,17 +31,14 @@ struct sightings {
 
 struct sightings *sightings_new(size_t entries, const uint8_t key[HASH_KEY])
 {
-	size_t n = 1, size;
+	size_t n = 1;
 	struct sightings *s;
 
 	while (n * WAYS < entries)
 		n *= 2;
-	size = (sizeof *s + n * sizeof s->place[0] + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-	s = aligned_alloc(HUGE_PAGE, size);
+	s = big_new(sizeof *s + n * sizeof s->place[0]);
 	if (!s)
 		return NULL;
-	(void)madvise(s, size, MADV_HUGEPAGE); /* every look-up is a random one: spare the page walks */
-	memset(s, 0, size);
 	s->place_n = n;
 	memcpy(s->key, key, HASH_KEY);
 	return s;
@@ -50,7 +46,8 @@ struct sightings *sightings_new(size_t entries, const uint8_t key[HASH_KEY])
 
 void sightings_free(struct sightings *s)
 {
-	free(s);
+	if (s)
+		big_free(s, sizeof *s + s->place_n * sizeof s->place[0]);
 }
 
 struct rates *sightings_rates(struct sightings *s)
@@ -167,11 +164,13 @@ static size_t way_for(const struct place *p, uint64_t imsi)
 	uint32_t oldest = UINT32_MAX;
 
 	for (size_t way = 0; way < WAYS; way++) {
+		if (imsi_at(p, way) == imsi)
+			return way;
+	}
+	for (size_t way = 0; way < WAYS; way++) {
 		struct sighting at;
 
 		load(p, way, &at);
-		if (at.imsi == imsi)
-			return way;
 		if (at.imsi == 0)
 			at.touched_s = 0;
 		if (at.touched_s < oldest) {

@@ -20,9 +20,9 @@ static uint8_t op_of(const struct msg *m)
 }
 
 /* RAT-Type (TS 29.212 §5.3.31) */
-static uint8_t rat_of(const struct msg *m)
+static uint8_t rat_of(uint32_t type)
 {
-	switch (dia_u32(tab_get(m, AVP_RAT_TYPE))) {
+	switch (type) {
 	case 1000:
 		return RAT_IS_UTRAN;
 	case 1001:
@@ -55,65 +55,124 @@ static uint8_t direction_of(const struct dia_peer_info *from, uint8_t op)
 /* An unknown command of an application that we know is the command's fault, not the application's. The
  * application that the message names inside must be that of its header: a filter that reads only one
  * of the two could be passed with the other. */
-static bool app_agreed(const struct msg *m, const struct dia_header *h)
+static bool app_agreed(const struct msg *m, const struct slot *s, const struct dia_header *h)
 {
-	struct view inside = tab_get(m, AVP_VENDOR_SPECIFIC_APPLICATION_ID,
-				     AVP_AUTH_APPLICATION_ID);
-	struct view plain = tab_get(m, AVP_AUTH_APPLICATION_ID);
+	const struct slot *inside = s->field == AVP_AUTH_APPLICATION_ID
+					    ? s
+					    : tab_next(m, s, AVP_AUTH_APPLICATION_ID, NULL);
 
-	return (h->app == DIA_APP_S6A || h->app == DIA_APP_S13) &&
-	       (inside.n == 0 || dia_u32(inside) == h->app) &&
-	       (plain.n == 0 || dia_u32(plain) == h->app);
+	return !inside || inside->value.n == 0 || dia_u32(inside->value) == h->app;
 }
 
-static void take_routes(struct facts *f, const struct msg *m)
+static uint64_t imei_of(const struct msg *m, const struct slot *terminal)
 {
-	const struct slot *in = m->slot + m->slot->first;
+	const struct slot *imei = tab_next(m, terminal, AVP_IMEI, NULL);
 
-	for (size_t i = 0; i < m->slot->n && f->route_n < ROUTE_MAX; i++) {
-		if (in[i].field == AVP_ROUTE_RECORD)
-			f->route[f->route_n++] = in[i].value;
+	return imei && imei->value.n >= IMEI_DIGITS ?
+		       bcd_of(view_first(imei->value, IMEI_DIGITS)) : 0;
+}
+
+static bool resyncs(const struct msg *m, const struct slot *wanted)
+{
+	const struct slot *s = tab_next(m, wanted, AVP_RE_SYNCHRONIZATION_INFO, NULL);
+
+	return s && s->value.n > 0;
+}
+
+/* The first of its kind counts, as for whoever acts on the message behind us. */
+static void first(struct view *to, struct view value)
+{
+	if (!to->p)
+		*to = value;
+}
+
+static void take_flags(struct facts *f, uint32_t ulr_flags)
+{
+	f->initial = ulr_flags & ULR_INITIAL_ATTACH;
+	f->single_registration = ulr_flags & ULR_SINGLE_REGISTRATION;
+}
+
+/* What one AVP of the message itself says: names, then numbers. */
+static bool take_name(struct facts *f, const struct slot *s)
+{
+	switch (s->field) {
+	case AVP_ORIGIN_HOST:
+		first(&f->origin_host, s->value);
+		return true;
+	case AVP_ORIGIN_REALM:
+		first(&f->origin_realm, s->value);
+		return true;
+	case AVP_DESTINATION_HOST:
+		first(&f->dest_host, s->value);
+		return true;
+	case AVP_DESTINATION_REALM:
+		first(&f->dest_realm, s->value);
+		return true;
+	case AVP_SESSION_ID:
+		first(&f->session, s->value);
+		return true;
+	case AVP_ROUTE_RECORD:
+		if (f->route_n < ROUTE_MAX)
+			f->route[f->route_n++] = s->value;
+		return true;
+	default:
+		return false;
 	}
 }
 
-static uint64_t imei_of(const struct msg *m)
+static void take_number(struct facts *f, const struct msg *m, const struct slot *s,
+			const struct dia_header *h)
 {
-	struct view imei = tab_get(m, AVP_TERMINAL_INFORMATION, AVP_IMEI);
-
-	return imei.n >= IMEI_DIGITS ? bcd_of(view_first(imei, IMEI_DIGITS)) : 0;
+	switch (s->field) {
+	case AVP_USER_NAME:
+		f->imsi = f->imsi ? f->imsi : bcd_of(s->value);
+		break;
+	case AVP_VISITED_PLMN_ID:
+		f->visited_plmn = f->visited_plmn ? f->visited_plmn : plmn_of_tbcd(s->value);
+		break;
+	case AVP_RAT_TYPE:
+		f->rat = f->rat ? f->rat : rat_of(dia_u32(s->value));
+		break;
+	case AVP_ULR_FLAGS:
+		take_flags(f, dia_u32(s->value));
+		break;
+	case AVP_DRMP:
+		f->drmp = s->value.n == 4 ? (uint8_t)(dia_u32(s->value) & 15) : 255;
+		break;
+	case AVP_TERMINAL_INFORMATION:
+		f->imei = f->imei ? f->imei : imei_of(m, s);
+		break;
+	case AVP_AUTH_APPLICATION_ID:
+	case AVP_VENDOR_SPECIFIC_APPLICATION_ID:
+		f->app_agreed &= app_agreed(m, s, h);
+		break;
+	case AVP_REQUESTED_EUTRAN_AUTHENTICATION_INFO:
+	case AVP_REQUESTED_UTRAN_GERAN_AUTHENTICATION_INFO:
+		f->resync |= resyncs(m, s);
+		break;
+	default:
+		break;
+	}
 }
 
 void dia_facts(struct facts *f, const struct dia_peer *from, const struct msg *m,
 	       const struct dia_header *h, uint64_t wall_ms)
 {
 	const struct dia_peer_info *peer = dia_peer_info(from);
-	uint32_t flags = dia_u32(tab_get(m, AVP_ULR_FLAGS));
-	struct view drmp = tab_get(m, AVP_DRMP);
+	const struct slot *in = m->slot + m->slot->first, *end = in + m->slot->n;
 
-	*f = (struct facts){ .protocol = PROTO_DIAMETER, .op = op_of(m), .rat = rat_of(m) };
+	*f = (struct facts){ .protocol = PROTO_DIAMETER, .op = op_of(m), .drmp = 255 };
 	f->direction = direction_of(peer, f->op);
 	f->clear = !peer->secure;
-	f->app_agreed = app_agreed(m, h);
-	f->resync = tab_get(m, AVP_REQUESTED_EUTRAN_AUTHENTICATION_INFO,
-			    AVP_RE_SYNCHRONIZATION_INFO).n > 0 ||
-		    tab_get(m, AVP_REQUESTED_UTRAN_GERAN_AUTHENTICATION_INFO,
-			    AVP_RE_SYNCHRONIZATION_INFO).n > 0;
-	f->initial = flags & ULR_INITIAL_ATTACH;
-	f->single_registration = flags & ULR_SINGLE_REGISTRATION;
-	f->drmp = drmp.n == 4 ? (uint8_t)(dia_u32(drmp) & 15) : 255;
+	f->app_agreed = h->app == DIA_APP_S6A || h->app == DIA_APP_S13;
 	f->peer_host = peer->host;
 	f->peer_realm = peer->realm;
 	f->peer_plmn = peer->plmn;
-	f->origin_host = tab_get(m, AVP_ORIGIN_HOST);
-	f->origin_realm = tab_get(m, AVP_ORIGIN_REALM);
-	f->dest_host = tab_get(m, AVP_DESTINATION_HOST);
-	f->dest_realm = tab_get(m, AVP_DESTINATION_REALM);
-	f->session = tab_get(m, AVP_SESSION_ID);
-	f->imsi = bcd_of(tab_get(m, AVP_USER_NAME));
-	f->imei = imei_of(m);
-	f->visited_plmn = plmn_of_tbcd(tab_get(m, AVP_VISITED_PLMN_ID));
 	f->now_ms = wall_ms;
-	take_routes(f, m);
+	for (; in < end; in++) {
+		if (!take_name(f, in))
+			take_number(f, m, in, h);
+	}
 }
 
 struct dia_outcome dia_outcome(const struct msg *m)

@@ -2,7 +2,7 @@
  * A table of fingerprints of fixed size: four ways a bucket, the oldest gives way. */
 #include "node/inside.h"
 
-#include <stdlib.h>
+#include "base/big.h"
 
 #define WAYS      4
 #define KEEP_MS   (4 * 60 * 1000)
@@ -16,17 +16,23 @@ bool dia_dup_init(struct dia_node *n)
 	while (size < SEEN_MAX && size / 4 < n->conf.pending_max)
 		size *= 2;
 	n->seen_mask = size - 1;
-	n->seen = calloc(size, sizeof *n->seen);
+	n->seen = big_new(size * sizeof *n->seen);
 	return n->seen != NULL;
 }
 
 bool dia_node_duplicate(struct dia_node *n, struct view origin_host, const struct dia_header *h,
 			uint64_t now)
 {
-	uint64_t print = hash_u64(n->key, hash_view(n->key, origin_host), h->end_to_end) | 1;
-	struct seen *in = &n->seen[(print >> 32) & n->seen_mask & ~(uint32_t)(WAYS - 1)];
-	struct seen *at = in;
+	uint8_t who[4 + DIA_TEXT_MAX]; /* the identifier, and as much of the host as is said apart */
+	size_t host_n = origin_host.n < DIA_TEXT_MAX ? origin_host.n : DIA_TEXT_MAX;
+	uint64_t print;
+	struct seen *in, *at;
 
+	memcpy(who, &h->end_to_end, 4);
+	if (host_n > 0)
+		memcpy(who + 4, origin_host.p, host_n);
+	print = hash_view(n->key, (struct view){ who, 4 + host_n }) | 1;
+	in = at = &n->seen[(print >> 32) & n->seen_mask & ~(uint32_t)(WAYS - 1)];
 	for (struct seen *s = in; s < in + WAYS; s++) {
 		if (s->print == print && now - s->at_ms < KEEP_MS) {
 			s->at_ms = now;

@@ -3,6 +3,8 @@
  * sent or received). dia_peer.c has the transitions between connections, dia_watch.c those in time. */
 #include "node/inside.h"
 
+#include "base/big.h"
+
 #include <stdlib.h>
 
 uint32_t dia_random(struct dia_node *n, uint32_t below)
@@ -90,8 +92,8 @@ void dia_node_free(struct dia_node *n)
 	free(n->host_of);
 	free(n->conns);
 	free(n->conn_of);
-	free(n->pending);
-	free(n->seen);
+	big_free(n->pending, n->conf.pending_max * sizeof *n->pending);
+	big_free(n->seen, ((size_t)n->seen_mask + 1) * sizeof *n->seen);
 	free(n);
 }
 

@@ -12,7 +12,15 @@ struct change {
 	bool met;
 };
 
-enum { OHOST, OREALM, DHOST, DREALM, SESSION, REPORTER, DRMP, ROUTES, FEATURES, OLR, LOAD, CHANGE_N };
+enum { NO_CHANGE, OHOST, OREALM, DHOST, DREALM, SESSION, REPORTER, DRMP, ROUTES, FEATURES, OLR, LOAD, CHANGE_N };
+
+/* Which change concerns a field. */
+static const uint8_t change_of[] = {
+	[AVP_ORIGIN_HOST] = OHOST, [AVP_ORIGIN_REALM] = OREALM, [AVP_DESTINATION_HOST] = DHOST,
+	[AVP_DESTINATION_REALM] = DREALM, [AVP_SESSION_ID] = SESSION,
+	[AVP_ERROR_REPORTING_HOST] = REPORTER, [AVP_DRMP] = DRMP, [AVP_ROUTE_RECORD] = ROUTES,
+	[AVP_OC_SUPPORTED_FEATURES] = FEATURES, [AVP_OC_OLR] = OLR, [AVP_LOAD] = LOAD,
+};
 
 static void plan(struct change c[CHANGE_N], const struct dia_patch *p, uint8_t drmp[4])
 {
@@ -36,34 +44,17 @@ static void plan(struct change c[CHANGE_N], const struct dia_patch *p, uint8_t d
 	}
 }
 
-static struct change *change_of(struct change c[CHANGE_N], uint16_t field)
+/* What is written for an AVP that is changed. A second one of those that are replaced would tell what the
+ * first hides, so it goes too. */
+static void change(struct wr *w, const struct change *c, bool again)
 {
-	for (size_t i = 0; i < CHANGE_N; i++) {
-		if (c[i].field == field)
-			return &c[i];
-	}
-	return NULL;
-}
-
-/* One AVP; true: it has been dealt with, false: it goes as it is. A second one of those that are
- * replaced would tell what the first hides, so it goes too. */
-static bool changed(struct wr *w, struct change *c)
-{
-	bool again = c->met;
-
-	c->met = true;
-	if (c->drop)
-		return true;
-	if (c->value.n == 0)
-		return false;
-	if (!again)
+	if (!c->drop && !again)
 		dia_put(w, c->field, c->value);
-	return true;
 }
 
 static void append(struct wr *w, const struct change c[CHANGE_N], const struct dia_patch *p)
 {
-	for (size_t i = 0; i < CHANGE_N; i++) {
+	for (size_t i = NO_CHANGE + 1; i < CHANGE_N; i++) {
 		if (c[i].append && !c[i].met && !c[i].drop && c[i].value.n > 0)
 			dia_put(w, c[i].field, c[i].value);
 	}
@@ -86,16 +77,15 @@ void dia_patch(struct wr *w, const struct msg *m, const struct dia_header *h, st
 
 	plan(c, p, drmp);
 	for (size_t i = 0; i < m->slot->n; i++) {
-		struct change *change = change_of(c, in[i].field);
-		struct wr before = *w;
+		uint8_t which = in[i].field < sizeof change_of ? change_of[in[i].field] : NO_CHANGE;
+		bool again = c[which].met;
 
-		if (!change)
-			continue;
+		c[which].met = true;
+		if (!c[which].drop && c[which].value.n == 0)
+			continue; /* the run goes on */
 		wr_view(w, (struct view){ run, (size_t)(in[i].whole.p - run) });
-		if (changed(w, change))
-			run = in[i].whole.p + in[i].whole.n;
-		else
-			*w = before; /* the run goes on */
+		change(w, &c[which], again);
+		run = in[i].whole.p + in[i].whole.n;
 	}
 	wr_view(w, (struct view){ run, (size_t)(end - run) });
 	append(w, c, p);

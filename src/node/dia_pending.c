@@ -3,9 +3,8 @@
  * finds none (RFC 6733 §3, §6.2.1). */
 #include "node/inside.h"
 
+#include "base/big.h"
 #include "base/metric.h"
-
-#include <stdlib.h>
 
 #define BITS_MAX 22
 
@@ -16,7 +15,7 @@ bool dia_pending_init(struct dia_node *n)
 	while (bits < BITS_MAX && (1u << bits) < n->conf.pending_max)
 		bits++;
 	n->pending_bits = bits;
-	n->pending = calloc(n->conf.pending_max, sizeof *n->pending);
+	n->pending = big_new(n->conf.pending_max * sizeof *n->pending);
 	if (!n->pending)
 		return false;
 	n->oldest = n->newest = n->pending_free = NO_PENDING;

@@ -200,7 +200,7 @@ static inline void world_saw(struct world *w, struct facts f, const char *plmn, 
 	f.now_ms -= ago_s * 1000;
 	f.visited_plmn = id(plmn);
 	f.origin_host = view_of(host);
-	judge_done(w->judge, &f, PRIO_NORMAL, true, false, f.now_ms);
+	judge_done(w->judge, &f, 0, true, false, f.now_ms);
 }
 
 static inline void world_registers_roamer(struct world *w, uint64_t imsi)
@@ -209,7 +209,7 @@ static inline void world_registers_roamer(struct world *w, uint64_t imsi)
 
 	f.direction = DIR_OUT_TO_HOME;
 	f.imsi = imsi;
-	judge_done(w->judge, &f, PRIO_NORMAL, true, false, f.now_ms);
+	judge_done(w->judge, &f, 0, true, false, f.now_ms);
 }
 
 static inline struct rule_row *world_rule(struct world *w, enum check c, enum mode mode)

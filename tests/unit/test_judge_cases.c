@@ -85,9 +85,9 @@ TEST(a_home_network_reaches_its_registered_roamers_until_they_leave)
 	world_registers_roamer(w, f.imsi);
 	check_eq(asked(w, &f), CHECK_NONE);
 	check_eq(asked(w, &clr), CHECK_NONE);
-	judge_done(w->judge, &clr, PRIO_NORMAL, false, false, clr.now_ms);
+	judge_done(w->judge, &clr, 0, false, false, clr.now_ms);
 	check_eq(asked(w, &f), CHECK_NONE);
-	judge_done(w->judge, &clr, PRIO_NORMAL, true, false, clr.now_ms);
+	judge_done(w->judge, &clr, 0, true, false, clr.now_ms);
 	check_eq(asked(w, &f), CHECK_CAT2_ROAMER);
 	f.imsi = 0;
 	check_eq(asked(w, &f), CHECK_CAT2_HOME);
@@ -171,9 +171,9 @@ TEST(only_a_success_is_learned)
 	struct facts ulr = world_facts(OP_UPDATE_LOCATION);
 	struct sighting s;
 
-	judge_done(w->judge, &ulr, PRIO_NORMAL, false, false, ulr.now_ms);
+	judge_done(w->judge, &ulr, 0, false, false, ulr.now_ms);
 	check(!sightings_find(w->seen, ulr.imsi, &s));
-	judge_done(w->judge, &ulr, PRIO_NORMAL, true, false, ulr.now_ms);
+	judge_done(w->judge, &ulr, 0, true, false, ulr.now_ms);
 	check(sightings_find(w->seen, ulr.imsi, &s));
 	check_eq(s.imei, ulr.imei);
 	world_free(w);
@@ -341,14 +341,14 @@ TEST(the_partners_rate_holds_back_low_classes_first_and_critical_never)
 		if (asked(w, &f) != CHECK_NONE)
 			continue;
 		passed[i % PRIO_N]++;
-		judge_done(w->judge, &f, PRIO_NORMAL, true, false, f.now_ms);
+		judge_done(w->judge, &f, 0, true, false, f.now_ms);
 	}
 	check_eq(passed[PRIO_CRITICAL], 1000);
 	check(passed[PRIO_HIGH] + passed[PRIO_NORMAL] + passed[PRIO_LOW] <= 210);
 	f.imsi = w->sub[PRIO_CRITICAL].imsi;
 	for (int i = 0; i < 1000; i++) { /* all at once */
 		check_eq(asked(w, &f), CHECK_NONE);
-		judge_done(w->judge, &f, PRIO_NORMAL, true, false, f.now_ms);
+		judge_done(w->judge, &f, 0, true, false, f.now_ms);
 	}
 	check(passed[PRIO_HIGH] >= passed[PRIO_NORMAL] && passed[PRIO_NORMAL] >= passed[PRIO_LOW]);
 	world_free(w);
@@ -367,7 +367,7 @@ TEST(steering_is_capped_and_spares_the_critical_and_the_registered)
 	check_eq(asked(w, &f), CHECK_NONE);
 	f.now_ms += 25 * 3600 * 1000ull;
 	check_eq(asked(w, &f), CHECK_STEERING);
-	judge_done(w->judge, &f, PRIO_NORMAL, true, false, f.now_ms);
+	judge_done(w->judge, &f, 0, true, false, f.now_ms);
 	check_eq(asked(w, &f), CHECK_NONE);
 	f.imsi = id("999700000000002");
 	check_eq(asked(w, &f), CHECK_NONE);
@@ -434,7 +434,7 @@ static void step(struct world *w, size_t i, uint64_t now_ms, bool *attached)
 	v = judge_request(w->judge, &f);
 	check_eq(v.act, ACT_PASS);
 	check_eq(v.observed, 0);
-	judge_done(w->judge, &f, v.prio, true, false, now_ms + 2);
+	judge_done(w->judge, &f, 0, true, false, now_ms + 2);
 	*attached = op == OP_PURGE ? false : *attached;
 	if (op != OP_AUTH_INFO)
 		return;
@@ -444,7 +444,7 @@ static void step(struct world *w, size_t i, uint64_t now_ms, bool *attached)
 	v = judge_request(w->judge, &f);
 	check_eq(v.act, ACT_PASS);
 	check_eq(v.observed, 0);
-	judge_done(w->judge, &f, v.prio, true, false, now_ms + 8);
+	judge_done(w->judge, &f, 0, true, false, now_ms + 8);
 	*attached = true;
 }
 
@@ -457,7 +457,7 @@ static void visit(struct world *w, uint64_t imsi, uint64_t now_ms)
 	f.imsi = imsi;
 	f.now_ms = now_ms;
 	check_eq(judge_request(w->judge, &f).act, ACT_PASS);
-	judge_done(w->judge, &f, PRIO_NORMAL, true, false, now_ms);
+	judge_done(w->judge, &f, 0, true, false, now_ms);
 }
 
 /* .g: no false refusal in 100,000 clean transactions, both directions. */

@@ -230,7 +230,7 @@ static void answered(void)
 	struct device *d = &sim.device[w.device];
 	struct facts f = facts_at(w.device, w.op, w.asked);
 
-	judge_done(sim.judge, &f, d->prio, true, false, EPOCH_MS + (uint64_t)(sim.now * 1000));
+	judge_done(sim.judge, &f, 0, true, false, EPOCH_MS + (uint64_t)(sim.now * 1000));
 	serve_next();
 	if (w.op == OP_AUTH_INFO) {
 		d->updates = true;
