@@ -159,6 +159,7 @@ static void make_keys(struct audit *a)
 	const char *dir = a->reach->conf.data_dir;
 	struct vault_row row[CARD_N];
 	uint8_t pub[SEALBOX_PUBLIC];
+	char name[SPOOL_NAME];
 	enum err err = ERR_OK;
 
 	for (size_t i = 0; i < CARD_N && !err; i++) {
@@ -175,7 +176,7 @@ static void make_keys(struct audit *a)
 	if (!err)
 		err = spool_pub_get(dir, pub, a->keyed_why);
 	if (!err)
-		err = spool_write(dir, pub, row, CARD_N, a->keyed_why);
+		err = spool_write(dir, pub, row, CARD_N, name, a->keyed_why);
 	secret_wipe(row, sizeof row);
 	if (err)
 		return;

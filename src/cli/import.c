@@ -3,144 +3,12 @@
  * reason. */
 #include "base/bcd.h"
 #include "cli/cli.h"
-#include "cli/csv.h"
-#include "cli/reach.h"
-#include "records/spool.h"
+#include "cli/import_in.h"
 
-#include <dirent.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#define BLOCK_ROWS 5000
-#define BLOCK_BYTES (KEEP_LINES_MAX - 8192)
 #define LINE_BYTES 4096
-#define VAULT_MS 10000
-
-/* A range whose cards belong to a partition of their own (R-5.1.h). */
-struct batch {
-	uint64_t from, to;
-	uint32_t partition;
-};
-
-struct import {
-	struct reach reach;
-	const struct import_how *how;
-	const char *object, *path;
-	char stores[CONF_TEXT_MAX]; /* of the home that takes the keys */
-	char pair[32];		    /* "partition=1"; empty: as the range says */
-	struct batch *batch;
-	size_t batch_n;
-	bool has_keys;
-	FILE *in, *bad;
-	struct csv_header header;
-	char first[2048];
-	uint64_t line, block_line, done, refused, size, read;
-	struct wr lines;
-	size_t rows;
-	struct vault_row *key;
-	size_t key_n;
-	struct aka *aka;
-	uint8_t pub[SEALBOX_PUBLIC];
-};
-
-static void refuse(struct import *m, uint64_t line, struct view reason)
-{
-	m->refused++;
-	fprintf(m->bad, "%s:%llu: %.*s\n", m->path, (unsigned long long)line, (int)reason.n,
-		(const char *)reason.p);
-}
-
-/* Home takes the keys in; the records follow. Not for ever: home may be elsewhere, or down. */
-static void await_vault(const struct import *m)
-{
-	char path[CONF_TEXT_MAX + 16];
-
-	snprintf(path, sizeof path, "%s/%s", m->stores, SPOOL_DIR);
-	for (int waited = 0; waited < VAULT_MS; waited += 20) {
-		DIR *d = opendir(path);
-		const struct dirent *e;
-		bool waits = false;
-
-		while (d && (e = readdir(d)))
-			waits |= strstr(e->d_name, SPOOL_SUFFIX) != NULL;
-		if (d)
-			closedir(d);
-		if (!waits)
-			return;
-		usleep(20000);
-	}
-	fprintf(stderr, "merlon import: home has not taken the keys yet; it will when it runs\n");
-}
-
-static int send_keys(struct import *m)
-{
-	char why[256];
-	enum err err;
-
-	if (m->key_n == 0)
-		return EXIT_DONE;
-	err = spool_write(m->stores, m->pub, m->key, m->key_n, why);
-	secret_wipe(m->key, m->key_n * sizeof *m->key);
-	m->key_n = 0;
-	if (err) {
-		fprintf(stderr, "merlon import: %s\n", why);
-		return EXIT_FAILED;
-	}
-	await_vault(m);
-	return EXIT_DONE;
-}
-
-static void take_bad(struct import *m, struct view bad)
-{
-	while (bad.n > 0) {
-		const uint8_t *tab = memchr(bad.p, '\t', bad.n), *end = memchr(bad.p, '\n', bad.n);
-
-		if (!tab || !end || tab > end)
-			return;
-		refuse(m, strtoull((const char *)bad.p, NULL, 10),
-		       (struct view){tab + 1, (size_t)(end - tab - 1)});
-		bad = (struct view){end + 1, (size_t)(bad.p + bad.n - end - 1)};
-	}
-}
-
-static void progress(const struct import *m, bool last)
-{
-	if (!isatty(STDERR_FILENO) || m->reach.json)
-		return;
-	fprintf(stderr, "\r%3u %%  %llu records, %llu refused%s",
-		m->size ? (unsigned int)(m->read * 100 / m->size) : 100,
-		(unsigned long long)m->done, (unsigned long long)m->refused, last ? "\n" : "");
-}
-
-static int send_block(struct import *m)
-{
-	struct keep req = {.op = KEEP_IMPORT}, rep;
-	int code = send_keys(m);
-
-	if (code == EXIT_DONE && m->rows > 0) {
-		keep_put_text(&req, KEEP_OBJECT, view_of(m->object));
-		keep_put_text(&req, KEEP_HEADER, view_of(m->first));
-		keep_put_text(&req, KEEP_LINES, wr_done(&m->lines));
-		keep_put_num(&req, KEEP_LINE, m->block_line);
-		keep_put_text(&req, KEEP_MODE, m->how->update ? VIEW("set") : VIEW("create"));
-		if (m->pair[0] && strcmp(m->object, "subscription") == 0) {
-			req.pair[req.pair_n++] = view_of(m->pair);
-			req.has |= 1ull << KEEP_PAIR;
-		}
-		code = reach_call(&m->reach, "import", &req, &rep);
-		if (code == EXIT_DONE) {
-			m->done += rep.num[KEEP_DONE];
-			take_bad(m, rep.text[KEEP_BAD]);
-		}
-	}
-	m->lines.n = 0;
-	m->rows = 0;
-	m->block_line = m->line + 1;
-	progress(m, false);
-	return code;
-}
 
 /* Keys may not lie in another vault than the record says. */
 static bool elsewhere(const struct import *m, uint64_t imsi)
@@ -187,25 +55,28 @@ static const char *read_keys(struct import *m, const struct csv_keys *c, struct 
 /* One line joins the block; a bad one leaves an empty line there, so that numbers stay true. */
 static void add_line(struct import *m, struct view line)
 {
+	struct block *b = import_block(m);
 	struct csv_keys keys;
-	struct wr rest = m->lines;
+	struct wr rest = b->lines;
 	const char *reason = NULL;
 
+	if (b->rows == 0)
+		b->line = m->line;
 	if (!m->has_keys) {
-		wr_view(&m->lines, line);
+		wr_view(&b->lines, line);
 	} else if (csv_split(&m->header, line, &keys, &rest) != ERR_OK) {
 		reason = "more columns than the header has, or a quoted key";
 	} else {
 		reason = keys.any ? read_keys(m, &keys, &m->key[m->key_n]) : NULL;
 		if (!reason) {
-			m->lines = rest;
+			b->lines = rest;
 			m->key_n += keys.any;
 		}
 	}
 	if (reason)
-		refuse(m, m->line, view_of(reason));
-	wr_be(&m->lines, '\n', 1);
-	m->rows++;
+		import_refuse(m, m->line, view_of(reason));
+	wr_be(&b->lines, '\n', 1);
+	b->rows++;
 }
 
 static struct view trimmed(const char *text)
@@ -292,7 +163,6 @@ static int read_first(struct import *m)
 	line = trimmed(m->first);
 	m->first[line.n] = 0;
 	m->line = 1;
-	m->block_line = 2;
 	if (!m->object)
 		m->object = strncmp(m->first, "imei,", 5) == 0 ? "equipment" : "subscription";
 	if (csv_header(&m->header, line) != ERR_OK) {
@@ -320,18 +190,19 @@ static int read_lines(struct import *m)
 		m->line++;
 		m->read += strlen(text);
 		if (line.n + 1 == sizeof text) {
-			refuse(m, m->line, VIEW("longer than 4095 bytes"));
+			import_refuse(m, m->line, VIEW("longer than 4095 bytes"));
 			fprintf(stderr, "merlon import: %s:%llu: too long to go on\n", m->path,
 				(unsigned long long)m->line);
 			code = EXIT_FAILED;
 		} else {
 			add_line(m, line);
-			if (m->rows == BLOCK_ROWS || m->lines.n > BLOCK_BYTES)
-				code = send_block(m);
+			if (import_block(m)->rows == BLOCK_ROWS ||
+			    import_block(m)->lines.n > BLOCK_BYTES)
+				code = import_queue(m);
 		}
 		secret_wipe(text, sizeof text);
 	}
-	return code == EXIT_DONE ? send_block(m) : code;
+	return code == EXIT_DONE ? import_queue(m) : code;
 }
 
 static int import_file(struct import *m)
@@ -352,7 +223,9 @@ static int import_file(struct import *m)
 		code = open_partition(m);
 	if (code == EXIT_DONE)
 		code = read_lines(m);
-	progress(m, true);
+	if (code == EXIT_DONE)
+		code = import_drain(m); /* the next file has another header */
+	import_progress(m, true);
 	if (m->in != stdin)
 		fclose(m->in);
 	return code;
@@ -360,22 +233,21 @@ static int import_file(struct import *m)
 
 static bool make_room(struct import *m)
 {
-	m->lines = (struct wr){.p = malloc(KEEP_LINES_MAX), .cap = KEEP_LINES_MAX};
 	m->key = calloc(BLOCK_ROWS + 1, sizeof *m->key);
 	m->aka = aka_new();
 	m->bad = m->how->bad ? fopen(m->how->bad, "we") : stderr;
-	return m->lines.p && m->key && m->aka && m->bad;
+	return m->key && m->aka && m->bad && import_begin(m);
 }
 
 static void free_room(struct import *m)
 {
+	import_end(m);
 	reach_close(&m->reach);
 	if (m->bad && m->bad != stderr)
 		fclose(m->bad);
 	if (m->key)
 		secret_wipe(m->key, (BLOCK_ROWS + 1) * sizeof *m->key);
 	free(m->key);
-	free(m->lines.p);
 	free(m->batch);
 	aka_free(m->aka);
 }

@@ -1,7 +1,10 @@
 #include "cli/roles.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static enum err parse_endpoints(const char *key, const struct conf_list *list, struct endpoint *to,
 				size_t *n, char why[256])
@@ -86,7 +89,10 @@ static enum err open_keeper(struct role_env *e, char why[256])
 	e->keeper_conf = (struct keeper_conf){
 		.data_dir = e->conf.data_dir,
 		.socket_group = e->conf.keeper_group[0] ? e->conf.keeper_group : NULL,
+		.cache_mb = e->conf.keeper_cache_mb,
 	};
+	if (setpriority(PRIO_PROCESS, 0, (int)e->conf.keeper_nice) != 0)
+		LOG(LOG_NOTE, "keeper.not_nice", KV("nice", e->conf.keeper_nice));
 	err = keeper_start(&e->keeper, &e->keeper_conf, why);
 	if (!err && e->demo)
 		err = keeper_demo(e->keeper, why);

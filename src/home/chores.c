@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define STEP_NS 100000000L
+#define STEP_BUSY_NS 2000000L /* while keys stream in: their records wait for them */
 
 static enum err take(void *ctx, const struct vault_row *rows, size_t n)
 {
@@ -17,23 +18,24 @@ static enum err take(void *ctx, const struct vault_row *rows, size_t n)
 }
 
 /* Durable in the vault first, then gone from the spool; a crash between the two only repeats it. */
-static void import(struct chores *c, const char *name)
+static bool import(struct chores *c, const char *name)
 {
 	enum err err = spool_read(c->spool_fd, name, c->pub, &c->priv, take, c->vault);
 	char bad[80];
 
 	if (err == ERR_IO || err == ERR_FULL)
-		return; /* our own trouble: the file stays for another try */
+		return false; /* our own trouble: the file stays for another try */
 	metric_add(M_HOME_KEYS, err != ERR_OK, 1);
 	if (!err) {
 		unlinkat(c->spool_fd, name, 0);
 		fsync(c->spool_fd);
 		LOG(LOG_NOTE, "home.keys_imported", KV("file", name), KV_CLAUSE("R-5.1.1.4.c"));
-		return;
+		return true;
 	}
 	LOG(LOG_ERROR, "home.keys_refused", KV("file", name), KV("error", err_text(err)));
 	snprintf(bad, sizeof bad, "%.60s.bad", name);
 	renameat(c->spool_fd, name, c->spool_fd, bad);
+	return false;
 }
 
 static bool ends(const char *name, const char *tail)
@@ -43,45 +45,51 @@ static bool ends(const char *name, const char *tail)
 	return n > t && strcmp(name + n - t, tail) == 0;
 }
 
-static void poll_spool(struct chores *c)
+/* True if keys were taken in. */
+static bool poll_spool(struct chores *c)
 {
 	int fd = openat(c->spool_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
+	bool took = false;
 
 	if (!dir) {
 		if (fd >= 0)
 			close(fd);
-		return;
+		return false;
 	}
 	while ((e = readdir(dir))) {
 		if (strcmp(e->d_name, SPOOL_RESET) == 0 &&
 		    unlinkat(c->spool_fd, SPOOL_RESET, 0) == 0)
 			atomic_store(&c->reset_wanted, true);
 		else if (ends(e->d_name, SPOOL_SUFFIX))
-			import(c, e->d_name);
+			took |= import(c, e->d_name);
 	}
 	closedir(dir);
+	return took;
 }
 
-void chores_step(struct chores *c, uint64_t wall_ms)
+bool chores_step(struct chores *c, uint64_t wall_ms)
 {
 	enum err err = sqn_reserve(c->sqn, wall_ms);
 
 	if (err)
 		LOG(LOG_ERROR, "home.sqn_not_reserved", KV("error", err_text(err)));
-	poll_spool(c);
+	return poll_spool(c);
 }
 
 static void *work(void *ctx)
 {
 	struct chores *c = ctx;
-	const struct timespec step = {.tv_nsec = STEP_NS};
+	struct timespec step = {0};
 	struct timespec now;
 
 	while (!atomic_load(&c->stop)) {
 		clock_gettime(CLOCK_REALTIME, &now);
-		chores_step(c, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+		step.tv_nsec = chores_step(c, (uint64_t)now.tv_sec * 1000 +
+						  (uint64_t)now.tv_nsec / 1000000)
+				   ? STEP_BUSY_NS
+				   : STEP_NS;
 		nanosleep(&step, NULL);
 	}
 	return NULL;

@@ -21,4 +21,5 @@ struct chores {
 /* Begin; false: no thread could be made, and chores_step is to be called every 100 ms instead. */
 bool chores_start(struct chores *c);
 void chores_stop(struct chores *c);
-void chores_step(struct chores *c, uint64_t wall_ms);
+/* True if keys were taken in: there may be more at once. */
+bool chores_step(struct chores *c, uint64_t wall_ms);

@@ -31,6 +31,8 @@ static enum err start(struct keeper *k, const struct keeper_conf *conf, char why
 	}
 	keeper_users(k);
 	err = store_open(&k->store, k->dir, why);
+	if (!err && conf->cache_mb > 0)
+		store_cache(k->store, conf->cache_mb);
 	if (!err && !store_head_ok(k->store))
 		LOG(LOG_ERROR, "records.journal_broken", KV("dir", (const char *)k->dir),
 		    KV_CLAUSE("R-3.1.c"));

@@ -13,6 +13,7 @@ struct keeper_conf {
 	/* The user (portal) whose clients are believed who their person is (KEEP_ACTOR); NULL =
 	 * nobody. All others act in the name of their own user (SO_PEERCRED). */
 	const char *portal_user;
+	unsigned int cache_mb;      /* memory for the database; 0 = 64 */
 };
 
 /* Open everything (records, serving copy, socket); one clear line in `why`. Rebuilds the serving

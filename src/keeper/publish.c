@@ -50,7 +50,7 @@ static enum err put_all(struct keeper *k, enum change_kind kind, uint32_t profil
 static enum err one(struct keeper *k, const struct store_change *c)
 {
 	enum change_kind kind = (enum change_kind)c->change.kind;
-	enum err err = store_pack(k->store, kind, c->change.id, k->packed);
+	enum err err = store_pack_change(k->store, c, k->packed);
 
 	if (err == ERR_NOT_FOUND)
 		err = serving_delete(k->serving, kind, c->change.id);
@@ -141,7 +141,9 @@ enum err keeper_open_serving(struct keeper *k, char why[256])
 	store_status(k->store, &st);
 	if (serving_feed(k->serving) > st.feed) /* of other records: restored from a backup */
 		return build_anew(k, why);
-	return keeper_publish(k, why);
+	/* After a writer that died the old copy is served for two seconds more, and not waited for:
+	 * the first tick that need not sleep catches up. */
+	return serving_waits(k->serving) ? ERR_OK : keeper_publish(k, why);
 }
 
 enum err keeper_publish(struct keeper *k, char why[256])

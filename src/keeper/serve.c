@@ -268,7 +268,7 @@ static void tick(struct keeper *k)
 	if (now - k->tick_ms < TICK_MS)
 		return;
 	k->tick_ms = now;
-	if (keeper_publish(k, why))
+	if (k->serving && !serving_waits(k->serving) && keeper_publish(k, why))
 		LOG(LOG_ERROR, "keeper.late", KV("error", (const char *)why));
 	if (k->serving)
 		serving_tick(k->serving, now);

@@ -44,6 +44,8 @@ enum err MUST_USE serving_delete(struct serving_writer *w, enum change_kind kind
 enum err MUST_USE serving_change(struct serving_writer *w, const struct change *c);
 /* Fails with the first error of the batch, which is then as if never begun. */
 enum err MUST_USE serving_commit(struct serving_writer *w);
+/* Would serving_begin sleep now? */
+bool serving_waits(const struct serving_writer *w);
 /* The last change contained; 0 = empty. And slide the held transaction (call every second). */
 uint64_t serving_feed(const struct serving_writer *w);
 void serving_tick(struct serving_writer *w, uint64_t now_ms);

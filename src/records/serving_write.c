@@ -18,6 +18,7 @@ struct serving_writer {
 	uint64_t wait_ms;        /* no commit before this (our clock) */
 	bool rebuild;            /* made in the place of another, nothing committed yet */
 	enum err err;            /* of the open batch, sticky */
+	uint64_t last[DB_N];     /* the highest key, or a higher one; UINT64_MAX: not looked up */
 	struct serving_meta meta, next;
 	struct serving_page *page;
 	int page_fd;
@@ -242,6 +243,11 @@ enum err serving_remove(const char *dir)
 	return e;
 }
 
+bool serving_waits(const struct serving_writer *w)
+{
+	return serving_clock() < w->wait_ms;
+}
+
 enum err serving_begin(struct serving_writer *w)
 {
 	uint64_t now = serving_clock();
@@ -258,9 +264,32 @@ enum err serving_begin(struct serving_writer *w)
 			;
 	}
 	rc = mdb_txn_begin(w->env, NULL, 0, &w->txn);
+	memset(w->last, 0xff, sizeof w->last);
 	w->next = w->meta;
 	w->err = db_err(rc);
 	return w->err;
+}
+
+/* Does the key come after all others? Then its page is filled, not split: a bulk load in order
+ * makes a file of half the size. */
+static bool at_end(struct serving_writer *w, enum serving_db db, uint64_t id)
+{
+	MDB_val key, val;
+	MDB_cursor *c;
+	bool end;
+
+	if (w->last[db] == UINT64_MAX) {
+		if (mdb_cursor_open(w->txn, w->dbi[db], &c) != 0)
+			return false;
+		w->last[db] = 0;
+		if (mdb_cursor_get(c, &key, &val, MDB_LAST) == 0)
+			memcpy(&w->last[db], key.mv_data, sizeof w->last[db]);
+		mdb_cursor_close(c);
+	}
+	end = id > w->last[db];
+	if (end)
+		w->last[db] = id;
+	return end;
 }
 
 /* One put; the first error stays until the batch is committed, which then is none. */
@@ -273,7 +302,8 @@ static enum err put(struct serving_writer *w, enum serving_db db, uint64_t id, c
 	assert(w->txn);
 	if (w->err)
 		return w->err;
-	rc = mdb_put(w->txn, w->dbi[db], &key, &val, MDB_RESERVE);
+	rc = mdb_put(w->txn, w->dbi[db], &key, &val,
+		     MDB_RESERVE | (at_end(w, db, id) ? MDB_APPEND : 0u));
 	if (rc == 0)
 		memcpy(val.mv_data, row, size);
 	w->err = db_err(rc);

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #define MAGIC "MERLONK2"
-#define BATCH 256
+#define BATCH 4096 /* rows a commit of the vault */
+#define WRITE_ROWS 512
 #define HEX (2 * SEALBOX_PUBLIC)
 
 static enum err says(char why[256], enum err err, const char *what, const char *path)
@@ -129,10 +130,10 @@ static struct view place(uint8_t to[8], uint64_t at)
 	return wr_done(&w);
 }
 
-static enum err write_row(int fd, const struct secret32 *key, uint64_t at,
-			  const struct vault_row *row)
+static enum err seal_row(const struct secret32 *key, uint64_t at, const struct vault_row *row,
+			 uint8_t sealed[SPOOL_SEALED])
 {
-	uint8_t plain[SPOOL_PLAIN], sealed[SPOOL_SEALED], aad[8];
+	uint8_t plain[SPOOL_PLAIN], aad[8];
 	struct wr w = {.p = plain, .cap = sizeof plain};
 	enum err err;
 
@@ -142,13 +143,13 @@ static enum err write_row(int fd, const struct secret32 *key, uint64_t at,
 	wr_view(&w, (struct view){row->key.amf, 2});
 	err = w.err ? w.err : seal(key, place(aad, at), (struct view){plain, sizeof plain}, sealed);
 	secret_wipe(plain, sizeof plain);
-	return err ? err : write_all(fd, sealed, sizeof sealed);
+	return err;
 }
 
 static enum err write_rows(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *rows,
 			   size_t n)
 {
-	uint8_t head[SPOOL_HEAD];
+	uint8_t head[SPOOL_HEAD], sealed[WRITE_ROWS][SPOOL_SEALED];
 	struct wr w = {.p = head, .cap = sizeof head};
 	struct secret32 key;
 	enum err err = random_bytes(&key, sizeof key);
@@ -159,8 +160,11 @@ static enum err write_rows(int fd, const uint8_t pub[SEALBOX_PUBLIC], const stru
 		err = sealbox_put(pub, (struct view){key.b, sizeof key.b}, head + w.n);
 	if (!err)
 		err = write_all(fd, head, sizeof head);
-	for (size_t i = 0; i < n && !err; i++)
-		err = write_row(fd, &key, i, &rows[i]);
+	for (size_t i = 0; i < n && !err; i++) {
+		err = seal_row(&key, i, &rows[i], sealed[i % WRITE_ROWS]);
+		if (!err && (i + 1 == n || (i + 1) % WRITE_ROWS == 0))
+			err = write_all(fd, sealed[0], (i % WRITE_ROWS + 1) * SPOOL_SEALED);
+	}
 	secret_wipe(&key, sizeof key);
 	return err;
 }
@@ -177,18 +181,18 @@ static int open_spool(const char *data_dir)
 }
 
 enum err spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC],
-		     const struct vault_row *rows, size_t n, char why[256])
+		     const struct vault_row *rows, size_t n, char name[SPOOL_NAME], char why[256])
 {
 	int dir = open_spool(data_dir), fd = -1;
-	char part[64], name[64];
+	char part[SPOOL_NAME];
 	uint64_t number;
 	enum err err = n > 0 && n <= SPOOL_MAX ? random_bytes(&number, sizeof number) : ERR_LENGTH;
 
 	if (!err && dir < 0)
 		err = ERR_IO;
 	if (!err) {
-		snprintf(part, sizeof part, "%016llx.part", (unsigned long long)number);
-		snprintf(name, sizeof name, "%016llx" SPOOL_SUFFIX, (unsigned long long)number);
+		snprintf(part, SPOOL_NAME, "%016llx.part", (unsigned long long)number);
+		snprintf(name, SPOOL_NAME, "%016llx" SPOOL_SUFFIX, (unsigned long long)number);
 		fd = openat(dir, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
 		err = fd < 0 ? ERR_IO : write_rows(fd, pub, rows, n);
 	}
@@ -258,8 +262,8 @@ enum err spool_take(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct secr
 		    enum err (*take)(void *ctx, const struct vault_row *rows, size_t n), void *ctx)
 {
 	struct vault_row *rows = calloc(BATCH, sizeof *rows);
-	uint8_t sealed[SPOOL_SEALED];
-	enum err err = rows ? ERR_OK : ERR_FULL;
+	uint8_t *sealed = malloc(BATCH * SPOOL_SEALED);
+	enum err err = rows && sealed ? ERR_OK : ERR_FULL;
 	struct secret32 key = {{0}};
 	size_t all = 0, done = 0;
 
@@ -268,11 +272,9 @@ enum err spool_take(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct secr
 	while (!err && done < all) {
 		size_t n = all - done < BATCH ? all - done : BATCH;
 
-		for (size_t i = 0; i < n && !err; i++) {
-			err = read_all(fd, sealed, sizeof sealed);
-			if (!err)
-				err = open_row(sealed, &key, done + i, &rows[i]);
-		}
+		err = read_all(fd, sealed, n * SPOOL_SEALED);
+		for (size_t i = 0; i < n && !err; i++)
+			err = open_row(sealed + i * SPOOL_SEALED, &key, done + i, &rows[i]);
 		if (!err)
 			err = take(ctx, rows, n);
 		done += n;
@@ -281,6 +283,7 @@ enum err spool_take(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct secr
 	if (rows)
 		secret_wipe(rows, BATCH * sizeof *rows);
 	free(rows);
+	free(sealed);
 	return err;
 }
 

@@ -28,10 +28,12 @@ enum err MUST_USE spool_pub_put(const char *data_dir, const uint8_t pub[SEALBOX_
 				char why[256]);
 enum err MUST_USE spool_pub_get(const char *data_dir, uint8_t pub[SEALBOX_PUBLIC], char why[256]);
 
-/* Seal up to SPOOL_MAX rows into a new file of the spool, durable when this returns. Makes the
- * directory. The caller wipes `rows`. */
+/* Seal up to SPOOL_MAX rows into a new file of the spool, durable when this returns; `name` is what
+ * it is called there until home has taken it. Makes the directory. The caller wipes `rows`. */
+#define SPOOL_NAME 32
 enum err MUST_USE spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC],
-			      const struct vault_row *rows, size_t n, char why[256]);
+			      const struct vault_row *rows, size_t n, char name[SPOOL_NAME],
+			      char why[256]);
 
 /* Open the file `name` of the directory `dir_fd`, hand its rows over in batches (valid during the
  * call, then wiped). ERR_CORRUPT: it is none of ours, or cut short; ERR_KEY: a row does not open.

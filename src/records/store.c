@@ -172,6 +172,17 @@ static enum err open_key(struct store *st, bool fresh, char why[256])
 	return err;
 }
 
+/* What each row and each block needs again: made once. */
+static enum err make_rooms(struct store *st)
+{
+	crypto_auth_hmacsha256_init(&st->mac, st->key, sizeof st->key);
+	for (enum object o = 0; o < OBJ_N; o++)
+		row_init(&st->blank[o], o);
+	st->fresh = calloc(FRESH_MAX, sizeof *st->fresh);
+	st->fresh_sub = calloc(FRESH_MAX, sizeof *st->fresh_sub);
+	return st->fresh && st->fresh_sub ? ERR_OK : ERR_FULL;
+}
+
 static bool is_fresh(struct store *st)
 {
 	sqlite3_stmt *q = store_prepare(st, "SELECT count(*) FROM sqlite_master");
@@ -245,6 +256,8 @@ enum err store_load_state(struct store *st)
 	}
 	sqlite3_finalize(q);
 	st->profile_name[0] = st->tenant_name[0] = 0;
+	st->batches_known = false;
+	store_fresh_drop(st);
 	return err ? err : load_seals(st);
 }
 
@@ -267,7 +280,8 @@ static enum err open_db(struct store *st, char why[256])
 	}
 	sqlite3_busy_timeout(st->db, 5000);
 	err = store_sql(st, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-			    "PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536");
+			    "PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536; "
+			    "PRAGMA wal_autocheckpoint=16384");
 	fresh = !err && is_fresh(st);
 	if (!err && !fresh && user_version(st) != STORE_FORMAT) {
 		snprintf(why, 256, "%.160s: not of format %d", path, STORE_FORMAT);
@@ -277,6 +291,8 @@ static enum err open_db(struct store *st, char why[256])
 		err = open_key(st, fresh, why);
 	if (err == ERR_KEY || (err == ERR_IO && why[0]))
 		return err;
+	if (!err)
+		err = make_rooms(st);
 	if (!err)
 		err = make_tables(st);
 	if (!err)
@@ -297,6 +313,7 @@ enum err store_open(struct store **out, const char *dir, char why[256])
 
 	why[0] = 0;
 	*out = NULL;
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock at every malloc; refused once in use */
 	if (!st || sodium_init() < 0 || strlen(dir) >= sizeof st->dir) {
 		free(st);
 		snprintf(why, 256, "records: out of memory");
@@ -310,6 +327,15 @@ enum err store_open(struct store **out, const char *dir, char why[256])
 	}
 	*out = st;
 	return ERR_OK;
+}
+
+void store_cache(struct store *st, unsigned int mb)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof sql, "PRAGMA cache_size=-%u", mb * 1024);
+	if (store_sql(st, sql))
+		return; /* logged; what it had is enough to work with */
 }
 
 void store_close(struct store *st)
@@ -328,6 +354,9 @@ void store_close(struct store *st)
 	sqlite3_finalize(st->batch_of);
 	sqlite3_close(st->db);
 	sodium_memzero(st->key, sizeof st->key);
+	sodium_memzero(&st->mac, sizeof st->mac);
+	free(st->fresh);
+	free(st->fresh_sub);
 	free(st);
 }
 
@@ -335,6 +364,7 @@ enum err store_begin(struct store *st)
 {
 	enum err err = store_sql(st, "BEGIN IMMEDIATE");
 
+	store_fresh_drop(st); /* what is not published yet is read from the feed */
 	st->open = !err;
 	return err;
 }

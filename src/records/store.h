@@ -13,6 +13,8 @@ struct store;
  * ERR_CORRUPT: no SQLite file of ours. `why`: one clear line. */
 enum err MUST_USE store_open(struct store **st, const char *dir, char why[256]);
 void store_close(struct store *st);
+/* How much of the database is kept in memory, MiB (64 after store_open). */
+void store_cache(struct store *st, unsigned int mb);
 
 /* One transaction. Rollback undoes all since begin. */
 enum err MUST_USE store_begin(struct store *st);
@@ -100,6 +102,10 @@ struct store_change {
 	bool repack;   /* CHANGE_PROFILE: its subscriptions' packed rows change too */
 };
 size_t store_changes(struct store *st, uint64_t after, struct store_change *out, size_t max, enum err *err);
+/* The record that a change of store_changes is about, packed: without reading it where this process
+ * wrote it a moment ago. As store_pack. */
+union packed;
+enum err MUST_USE store_pack_change(struct store *st, const struct store_change *c, union packed *to);
 void store_prune(struct store *st, uint64_t keep); /* drop changes but the last `keep` */
 
 /* Packed rows. ERR_NOT_FOUND: deleted. ERR_CORRUPT: changed behind our back, logged; not to be

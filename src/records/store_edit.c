@@ -50,9 +50,11 @@ static enum err prepare(struct store *st, const struct edit *e, struct row *old,
 {
 	enum err err;
 
-	row_init(new, e->object);
+	memcpy(new, &st->blank[e->object], offsetof(struct row, room)); /* its texts are all empty */
 	err = row_set(new, 0, e->key, s); /* in its canonical form: an IMEI without its last digit */
-	if (!err)
+	if (!err && e->mode == EDIT_CREATE && e->object == OBJ_SUBSCRIPTION)
+		err = ERR_NOT_FOUND; /* that there is none yet, the table itself makes sure of */
+	else if (!err)
 		err = store_find(st, e->object, row_key(new), old);
 	if (err == ERR_NOT_FOUND) {
 		old->id = 0;
@@ -85,6 +87,12 @@ static bool cell_eq(const struct row *a, const struct row *b, unsigned int c)
 	return a->cell[c].num == b->cell[c].num && view_eq(a->cell[c].text, b->cell[c].text);
 }
 
+static bool is_default(const struct store *st, const struct row *r, unsigned int c)
+{
+	return cell_eq(r, &st->blank[r->object], c) &&
+	       !(model_columns[model_objects[r->object].first + c].flags & F_NEED);
+}
+
 static bool same(const struct row *old, const struct row *new)
 {
 	for (unsigned int c = 0; c < model_n(new->object); c++) {
@@ -94,8 +102,10 @@ static bool same(const struct row *old, const struct row *new)
 	return true;
 }
 
-/* What changed, as JSON: {"life":["active","suspended"]}. */
-static void detail(struct wr *w, const struct row *old, const struct row *new, const struct who *who)
+/* What changed, as JSON: {"life":["active","suspended"]}. Of a record that is made or
+ * deleted, what must be given and what is not as it is by default. */
+static void detail(struct store *st, struct wr *w, const struct row *old, const struct row *new,
+		   const struct who *who)
 {
 	enum object o = new ? new->object : old->object;
 	char head[64];
@@ -106,7 +116,7 @@ static void detail(struct wr *w, const struct row *old, const struct row *new, c
 		wr_view(w, view_of(head));
 	}
 	for (unsigned int c = 0; c < model_n(o); c++) {
-		if (old && new && cell_eq(old, new, c))
+		if (old && new ? cell_eq(old, new, c) : is_default(st, old ? old : new, c))
 			continue;
 		if (w->n > 1)
 			wr_view(w, VIEW(","));
@@ -289,7 +299,7 @@ static enum err carry_out(struct store *st, const struct who *who, const struct 
 			       row_key(new ? new : old), { 0 }, who->now_ms };
 	enum err err;
 
-	detail(&w, old, new, who);
+	detail(st, &w, old, new, who);
 	entry.detail = w.err ? VIEW("{}") : wr_done(&w);
 	if (!new)
 		err = store_remove(st, old, s);
@@ -318,6 +328,20 @@ static bool says_partition(const struct edit *e)
 	return false;
 }
 
+/* Most networks have no partition: no subscription need be looked up among the ranges then. */
+static bool has_batches(struct store *st)
+{
+	sqlite3_stmt *q;
+
+	if (st->batches_known)
+		return st->batches;
+	q = store_prepare(st, "SELECT 1 FROM imsi_range WHERE partition <> 0 LIMIT 1");
+	st->batches = !q || sqlite3_step(q) != SQLITE_DONE;
+	st->batches_known = q != NULL;
+	sqlite3_finalize(q);
+	return st->batches;
+}
+
 /* A new subscription belongs to the partition of its range's batch, if the request says no other
  * (R-5.1.h, R-5.1.i). */
 static enum err join_batch(struct store *st, struct row *new, struct say *s)
@@ -326,6 +350,8 @@ static enum err join_batch(struct store *st, struct row *new, struct say *s)
 	struct row range;
 	enum err err = ERR_OK;
 
+	if (!has_batches(st))
+		return ERR_OK;
 	sqlite3_bind_text(st->batch_of, 1, (const char *)imsi.p, (int)imsi.n, SQLITE_STATIC);
 	if (sqlite3_step(st->batch_of) == SQLITE_ROW) {
 		err = store_find_id(st, OBJ_RANGE, sqlite3_column_int64(st->batch_of, 0), &range);

@@ -16,24 +16,36 @@ static uint32_t num(const struct row *r, enum column_of_all c)
 	return (uint32_t)row_at(r, c)->num;
 }
 
+enum err store_profile_of(struct store *st, struct view name)
+{
+	struct row r;
+	enum err err;
+
+	if (st->profile_name[0] && view_eq(name, view_of(st->profile_name)))
+		return ERR_OK;
+	st->profile_name[0] = 0;
+	err = store_find(st, OBJ_PROFILE, name, &r);
+	if (!err && (r.tampered ||
+		     !view_text(row_at(&r, COL_PROFILE_TENANT)->text, st->profile_tenant,
+				sizeof st->profile_tenant) ||
+		     !view_text(name, st->profile_name, sizeof st->profile_name)))
+		err = ERR_CORRUPT;
+	if (err)
+		return err;
+	st->profile_id = (uint32_t)r.id;
+	st->profile_prio = (uint8_t)num(&r, COL_PROFILE_PRIO);
+	return ERR_OK;
+}
+
 /* The numbers behind the names of the profile and the tenant; the last are kept, for imports. */
 static enum err names_to_ids(struct store *st, const struct row *sub)
 {
-	struct view profile = row_at(sub, COL_SUB_PROFILE)->text;
 	struct view tenant = row_at(sub, COL_SUB_TENANT)->text;
 	struct row r;
-	enum err err = ERR_OK;
+	enum err err;
 
-	if (!st->profile_name[0] || !view_eq(profile, view_of(st->profile_name))) {
-		st->profile_name[0] = 0;
-		err = store_find(st, OBJ_PROFILE, profile, &r);
-		if (!err && r.tampered)
-			err = ERR_CORRUPT;
-		if (err || !view_text(profile, st->profile_name, sizeof st->profile_name))
-			return ERR_CORRUPT;
-		st->profile_id = (uint32_t)r.id;
-		st->profile_prio = (uint8_t)num(&r, COL_PROFILE_PRIO);
-	}
+	if (store_profile_of(st, row_at(sub, COL_SUB_PROFILE)->text))
+		return ERR_CORRUPT;
 	if (!st->tenant_name[0] || !view_eq(tenant, view_of(st->tenant_name))) {
 		st->tenant_name[0] = 0;
 		err = store_find(st, OBJ_TENANT, tenant, &r);
@@ -44,7 +56,7 @@ static enum err names_to_ids(struct store *st, const struct row *sub)
 	return ERR_OK;
 }
 
-static enum err pack_sub(struct store *st, const struct row *r, struct sub_row *to)
+enum err store_pack_sub(struct store *st, const struct row *r, struct sub_row *to)
 {
 	enum err err = names_to_ids(st, r);
 	uint32_t prio = num(r, COL_SUB_PRIO), grey = num(r, COL_SUB_GREY_UNTIL);
@@ -181,7 +193,7 @@ static enum err pack(struct store *st, enum change_kind kind, const struct row *
 	}
 	switch (kind) {
 	case CHANGE_SUB:
-		return pack_sub(st, r, &to->sub);
+		return store_pack_sub(st, r, &to->sub);
 	case CHANGE_PROFILE:
 		return pack_profile(st, r, &to->profile);
 	case CHANGE_NETWORK:

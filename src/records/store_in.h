@@ -29,11 +29,22 @@ struct store {
 	uint64_t feed, journal_seq;
 	uint8_t journal_head[HASH_BYTES];
 	bool open;          /* a transaction is */
-	char profile_name[NAME_MAX_BYTES]; /* the profile packed last: id and class */
+	/* The profile and the tenant read last, for blocks of subscriptions; "" = none. */
+	char profile_name[NAME_MAX_BYTES], profile_tenant[NAME_MAX_BYTES];
 	uint32_t profile_id, tenant_id;
 	uint8_t profile_prio;
 	char tenant_name[NAME_MAX_BYTES];
+	bool batches_known, batches; /* are there ranges of a partition (join_batch)? */
+	struct row blank[OBJ_N];     /* with every default: row_init, once */
+	crypto_auth_hmacsha256_state mac; /* begun with the key */
+	/* What the last transactions changed, as it was written: what is published right after
+	 * need not be read again. */
+	struct store_change *fresh;  /* changes fresh_first.. of the feed */
+	struct sub_row *fresh_sub;   /* of each, its row; imsi 0: read it */
+	uint64_t fresh_first;
+	size_t fresh_n;
 };
+#define FRESH_MAX 16384
 
 /* store.c */
 enum err MUST_USE store_sql(struct store *st, const char *sql);
@@ -70,3 +81,9 @@ enum err MUST_USE store_journal_add(struct store *st, const struct entry *e);
 void store_journal_hash(const uint8_t before[HASH_BYTES], uint64_t seq, const struct entry *e,
 			uint8_t to[HASH_BYTES]);
 enum err MUST_USE store_change_add(struct store *st, const struct row *old, const struct row *new);
+void store_fresh_drop(struct store *st);
+
+/* store_feed.c: a subscription's row as it will be served, of a row just written. */
+enum err MUST_USE store_pack_sub(struct store *st, const struct row *r, struct sub_row *to);
+/* The profile of that name into st->profile_*; ERR_NOT_FOUND, ERR_CORRUPT (tampered with), ERR_IO. */
+enum err MUST_USE store_profile_of(struct store *st, struct view name);

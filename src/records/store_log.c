@@ -76,16 +76,39 @@ static enum change_kind kind_of(enum object o)
 	return kinds[o];
 }
 
+void store_fresh_drop(struct store *st)
+{
+	st->fresh_n = 0;
+}
+
+/* A full list begins anew: the feed itself has what was in it. */
+static void fresh_add(struct store *st, const struct store_change *c, const struct row *new)
+{
+	struct sub_row *sub;
+
+	if (st->fresh_n == FRESH_MAX || c->repack)
+		store_fresh_drop(st);
+	if (st->fresh_n == 0)
+		st->fresh_first = c->change.seq;
+	sub = &st->fresh_sub[st->fresh_n];
+	if (c->change.kind != CHANGE_SUB || !new || store_pack_sub(st, new, sub))
+		sub->imsi = 0;
+	st->fresh[st->fresh_n++] = *c;
+}
+
 enum err store_change_add(struct store *st, const struct row *old, const struct row *new)
 {
 	const struct row *r = new ? new : old;
 	enum change_kind kind = kind_of(r->object);
 	bool by_id = kind == CHANGE_PROFILE || kind == CHANGE_RULE, repack = false;
 	uint64_t id = by_id ? (uint64_t)r->id : bcd_of(row_key(r));
+	uint32_t was = kind == CHANGE_SUB && old ? (uint32_t)row_at(old, COL_SUB_LIFE)->num : 0;
 	int rc;
 
 	if (!kind)
 		return ERR_OK;
+	if (kind == CHANGE_RANGE)
+		st->batches_known = false;
 	if (kind == CHANGE_PROFILE) {
 		st->profile_name[0] = 0;
 		repack = old && new &&
@@ -94,24 +117,50 @@ enum err store_change_add(struct store *st, const struct row *old, const struct 
 	sqlite3_bind_int64(st->change, 1, (int64_t)st->feed + 1);
 	sqlite3_bind_int64(st->change, 2, (int64_t)kind);
 	sqlite3_bind_int64(st->change, 3, (int64_t)id);
-	sqlite3_bind_int64(st->change, 4,
-			   kind == CHANGE_SUB && old ? row_at(old, COL_SUB_LIFE)->num : 0);
+	sqlite3_bind_int64(st->change, 4, was);
 	sqlite3_bind_int64(st->change, 5, repack);
 	rc = sqlite3_step(st->change);
 	sqlite3_reset(st->change);
 	if (rc != SQLITE_DONE)
 		return ERR_IO;
 	st->feed++;
+	fresh_add(st, &(struct store_change){ .change = { st->feed, id, kind, was }, .repack = repack },
+		  new);
+	return ERR_OK;
+}
+
+static size_t fresh_changes(const struct store *st, uint64_t after, struct store_change *out, size_t max)
+{
+	size_t at = (size_t)(after + 1 - st->fresh_first), n = st->fresh_n - at;
+
+	n = n < max ? n : max;
+	memcpy(out, st->fresh + at, n * sizeof *out);
+	return n;
+}
+
+enum err store_pack_change(struct store *st, const struct store_change *c, union packed *to)
+{
+	uint64_t at = c->change.seq - st->fresh_first;
+
+	if (st->fresh_n == 0 || c->change.seq < st->fresh_first || at >= st->fresh_n ||
+	    st->fresh_sub[at].imsi == 0)
+		return store_pack(st, (enum change_kind)c->change.kind, c->change.id, to);
+	to->sub = st->fresh_sub[at];
 	return ERR_OK;
 }
 
 size_t store_changes(struct store *st, uint64_t after, struct store_change *out, size_t max, enum err *err)
 {
-	sqlite3_stmt *q = store_prepare(st, "SELECT seq, kind, id, was, repack FROM change "
-					    "WHERE seq > ? ORDER BY seq LIMIT ?");
+	sqlite3_stmt *q;
 	size_t n = 0;
 	int rc = SQLITE_ERROR;
 
+	if (st->fresh_n > 0 && after + 1 >= st->fresh_first && after < st->feed) {
+		*err = ERR_OK;
+		return fresh_changes(st, after, out, max);
+	}
+	q = store_prepare(st, "SELECT seq, kind, id, was, repack FROM change "
+			      "WHERE seq > ? ORDER BY seq LIMIT ?");
 	if (q) {
 		sqlite3_bind_int64(q, 1, (int64_t)after);
 		sqlite3_bind_int64(q, 2, (int64_t)max);

@@ -5,14 +5,7 @@
 
 #include <stdio.h>
 
-static void mac_be(crypto_auth_hmacsha256_state *h, uint64_t x)
-{
-	uint8_t b[8];
-	struct wr w = { .p = b, .cap = sizeof b };
-
-	wr_be(&w, x, 8);
-	crypto_auth_hmacsha256_update(h, b, sizeof b);
-}
+#define MAC_ROOM (ROW_ROOM + 64 + 8 * (COLUMN_MAX + 4))
 
 /* Over the table's name, id, version and every column in the order of model.tab, each with its
  * length. */
@@ -20,20 +13,22 @@ static void row_mac(const struct store *st, const struct row *r, uint8_t mac[MAC
 {
 	const struct column *c = &model_columns[model_objects[r->object].first];
 	struct view table = view_of(model_objects[r->object].table);
-	crypto_auth_hmacsha256_state h;
+	crypto_auth_hmacsha256_state h = st->mac; /* begun with the key, once */
+	uint8_t in[MAC_ROOM];
+	struct wr w = { .p = in, .cap = sizeof in };
 
-	crypto_auth_hmacsha256_init(&h, st->key, sizeof st->key);
-	mac_be(&h, table.n);
-	crypto_auth_hmacsha256_update(&h, table.p, table.n);
-	mac_be(&h, (uint64_t)r->id);
-	mac_be(&h, r->version);
+	wr_be(&w, table.n, 8);
+	wr_view(&w, table);
+	wr_be(&w, (uint64_t)r->id, 8);
+	wr_be(&w, r->version, 8);
 	for (unsigned int i = 0; i < model_n(r->object); i++) {
 		const struct cell *cell = &r->cell[i];
 
-		mac_be(&h, model_is_num(c[i].kind) ? (uint64_t)cell->num : cell->text.n);
-		if (!model_is_num(c[i].kind) && cell->text.n > 0)
-			crypto_auth_hmacsha256_update(&h, cell->text.p, cell->text.n);
+		wr_be(&w, model_is_num(c[i].kind) ? (uint64_t)cell->num : cell->text.n, 8);
+		if (!model_is_num(c[i].kind))
+			wr_view(&w, cell->text);
 	}
+	crypto_auth_hmacsha256_update(&h, in, w.n);
 	crypto_auth_hmacsha256_final(&h, mac);
 }
 
@@ -126,14 +121,18 @@ static void bind_row(sqlite3_stmt *q, const struct row *r)
 }
 
 /* Turn what SQLite refuses into a person's words: its text ends with "table.column". */
-static enum err refused(struct store *st, int rc, const char *what, struct say *s)
+static enum err refused(struct store *st, int rc, enum object o, struct say *s)
 {
 	const char *text = sqlite3_errmsg(st->db), *dot = strrchr(text, '.');
+	const char *what = model_objects[o].name, *key = model_columns[model_objects[o].first].name;
 
 	switch (rc) {
 	case SQLITE_CONSTRAINT_UNIQUE:
 	case SQLITE_CONSTRAINT_PRIMARYKEY:
-		say(s, "%s: another %s has it already (R-3.1.a)", dot ? dot + 1 : "key", what);
+		if (dot && strcmp(dot + 1, key) == 0)
+			say(s, "%s: exists already (R-3.1.a)", key);
+		else
+			say(s, "%s: another %s has it already (R-3.1.a)", dot ? dot + 1 : "key", what);
 		return ERR_EXISTS;
 	case SQLITE_CONSTRAINT_FOREIGNKEY:
 		say(s, "%s: in use by other records, or names a record that is not there", what);
@@ -150,7 +149,7 @@ static enum err run(struct store *st, sqlite3_stmt *q, enum object o, struct say
 	int rc = sqlite3_step(q);
 
 	if (rc != SQLITE_DONE)
-		err = refused(st, sqlite3_extended_errcode(st->db), model_objects[o].name, s);
+		err = refused(st, sqlite3_extended_errcode(st->db), o, s);
 	sqlite3_reset(q);
 	sqlite3_clear_bindings(q);
 	return err;

@@ -31,7 +31,6 @@ static enum err life_step(int64_t from, int64_t to, struct say *s)
 static enum err subscription(struct store *st, const struct row *old, const struct row *new,
 			     struct say *s)
 {
-	struct row profile;
 	enum err err;
 
 	if (old) {
@@ -42,12 +41,13 @@ static enum err subscription(struct store *st, const struct row *old, const stru
 		say(s, "life: a subscription does not begin retired");
 		return ERR_REFUSED;
 	}
-	err = store_find(st, OBJ_PROFILE, row_at(new, COL_SUB_PROFILE)->text, &profile);
+	err = store_profile_of(st, row_at(new, COL_SUB_PROFILE)->text);
 	if (err) {
-		say(s, "profile: there is none of that name");
+		say(s, err == ERR_CORRUPT ? "profile: was changed behind Merlon's back (R-3.1.c)" :
+					    "profile: there is none of that name");
 		return err == ERR_NOT_FOUND ? ERR_REFUSED : err;
 	}
-	if (!view_eq(row_at(&profile, COL_PROFILE_TENANT)->text, row_at(new, COL_SUB_TENANT)->text)) {
+	if (!view_eq(view_of(st->profile_tenant), row_at(new, COL_SUB_TENANT)->text)) {
 		say(s, "profile: belongs to another tenant");
 		return ERR_REFUSED;
 	}
@@ -226,13 +226,16 @@ enum err rule_judge(struct store *st, const struct row *old, const struct row *n
 unsigned int rule_prio(struct store *st, const struct row *sub)
 {
 	int64_t own = row_at(sub, COL_SUB_PRIO)->num;
-	struct row profile_row;
+	struct row r;
 
 	if (own != PRIO_N)
 		return (unsigned int)own;
-	if (store_find(st, OBJ_PROFILE, row_at(sub, COL_SUB_PROFILE)->text, &profile_row))
+	if (store_profile_of(st, row_at(sub, COL_SUB_PROFILE)->text) == ERR_OK)
+		return st->profile_prio;
+	/* Also of a profile that was tampered with: its class still asks for the second person. */
+	if (store_find(st, OBJ_PROFILE, row_at(sub, COL_SUB_PROFILE)->text, &r))
 		return PRIO_LOW;
-	return (unsigned int)row_at(&profile_row, COL_PROFILE_PRIO)->num;
+	return (unsigned int)row_at(&r, COL_PROFILE_PRIO)->num;
 }
 
 static const char *sub_step(struct store *st, const struct row *old, const struct row *new,

@@ -282,7 +282,26 @@ size_t vault_scan(struct vault_read *r, uint64_t after, uint64_t *imsi, size_t m
 	return n;
 }
 
-static enum err row_put(struct vault *v, MDB_txn *txn, const struct vault_row *row)
+/* The last row's IMSI; 0: there is none. */
+static uint64_t last_imsi(struct vault *v, MDB_txn *txn)
+{
+	MDB_val k, val;
+	MDB_cursor *c;
+	uint64_t imsi = 0;
+
+	if (mdb_cursor_open(txn, v->rows, &c) != 0)
+		return UINT64_MAX;
+	if (mdb_cursor_get(c, &k, &val, MDB_LAST) == 0) {
+		struct rd rd = { .left = { k.mv_data, k.mv_size } };
+
+		imsi = rd_be64(&rd, 8);
+	}
+	mdb_cursor_close(c);
+	return imsi;
+}
+
+/* A row beyond `*last` is appended: its page is filled, not split. */
+static enum err row_put(struct vault *v, MDB_txn *txn, const struct vault_row *row, uint64_t *last)
 {
 	uint8_t id[8], plain[PLAIN_N], sealed[ROW_N];
 	MDB_val k = { sizeof(id), id }, val = { sizeof(sealed), sealed };
@@ -293,7 +312,12 @@ static enum err row_put(struct vault *v, MDB_txn *txn, const struct vault_row *r
 	err = seal(v->data, (struct view){ id, sizeof(id) }, (struct view){ plain, sizeof(plain) },
 		   sealed);
 	secret_wipe(plain, sizeof(plain));
-	return err ? err : of_mdb(mdb_put(txn, v->rows, &k, &val, 0));
+	if (err)
+		return err;
+	if (row->imsi <= *last)
+		return of_mdb(mdb_put(txn, v->rows, &k, &val, 0));
+	*last = row->imsi;
+	return of_mdb(mdb_put(txn, v->rows, &k, &val, MDB_APPEND));
 }
 
 static enum err finish(MDB_txn *txn, enum err err)
@@ -309,11 +333,13 @@ enum err vault_put(struct vault *v, const struct vault_row *rows, size_t n)
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(v->env, NULL, 0, &txn);
 	enum err err = of_mdb(rc);
+	uint64_t last;
 
 	if (err)
 		return err;
+	last = last_imsi(v, txn);
 	for (size_t i = 0; i < n && !err; i++)
-		err = row_put(v, txn, &rows[i]);
+		err = row_put(v, txn, &rows[i], &last);
 	return finish(txn, err);
 }
 

@@ -285,7 +285,7 @@ static void import_keys(void)
 {
 	struct vault_row rows[2] = {{.imsi = 0}};
 	uint8_t pub[SEALBOX_PUBLIC];
-	char why[256];
+	char name[SPOOL_NAME], why[256];
 
 	for (int i = 0; i < 2; i++) {
 		rows[i].imsi = subs[i].imsi;
@@ -293,7 +293,7 @@ static void import_keys(void)
 		memset(rows[i].key.opc.b, 0xcd, 16);
 	}
 	check_eq(spool_pub_get(dir, pub, why), ERR_OK);
-	check_eq(spool_write(dir, pub, rows, 2, why), ERR_OK);
+	check_eq(spool_write(dir, pub, rows, 2, name, why), ERR_OK);
 }
 
 TEST(a_node_of_another_realm_is_not_admitted)

@@ -58,7 +58,7 @@ static void begin(void)
 		memset(sent[i].key.opc.b, (int)i + 1, 16);
 		sent[i].key.amf[0] = 0x80;
 	}
-	check_eq(spool_write(dir, pub, sent, 300, why), ERR_OK);
+	check_eq(spool_write(dir, pub, sent, 300, name, why), ERR_OK);
 	check_eq(nftw(dir, find_keys, 8, FTW_PHYS), 0);
 	snprintf(spool, sizeof spool, "%s/" SPOOL_DIR, dir);
 	spool_fd = open(spool, O_RDONLY | O_DIRECTORY);

@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Millions of subscriptions in the product as it runs: `merlon import` of N cards with their keys through the running
+keeper, what lies on disk and in memory then, a restart until the first AIR is answered, look-ups in the serving copy,
+and changes of a million subscriptions under AIR load.    million.py BUILD-FOLDER [N [AIR-RATE]]
+
+CPU from /proc, in microseconds a row: on a shared machine sturdier than the rate. p99 as `merlon simulate` saw it;
+before and during are of one run of the product, so their ratio holds where their values do not."""
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "build"))
+os.environ["MERLON"] = os.path.join(BUILD, "src/cli/merlon")
+sys.path.insert(0, os.path.join(ROOT, "tests/peer"))
+
+from ask import air  # noqa: E402
+from diameter import Client, poll  # noqa: E402
+from merlon import BINARY, Merlon, realm  # noqa: E402
+
+TOOL = os.path.join(BUILD, "src/records/bench_million")
+FIRST, VISITED, MOVED, REGISTERED = 999701000000000, "00101", 1000000, 20000
+TICK_US = 1000000 // os.sysconf("SC_CLK_TCK")
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def goal(what, met):
+    say(f"goal: {what}: {'met' if met else 'MISSED'}")
+
+
+def roles(m):
+    """Process ids of a running merlon by role."""
+    found = {}
+    for pid in children(m.process.pid):
+        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+            found[f.read().strip().split("-")[-1]] = pid
+    return found
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return f.read().split()
+
+
+def cpu_us(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        after_name = f.read().rsplit(")", 1)[1].split()
+    return (int(after_name[11]) + int(after_name[12])) * TICK_US
+
+
+def memory(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        rows = {line.split(":")[0]: int(line.split()[1]) for line in f if line.rstrip().endswith("kB")}
+    return {k: rows[k] // 1024 for k in ("Rss", "Pss", "Pss_Anon")}
+
+
+def feed(m):
+    return int(subprocess.run([TOOL, "feed", m.data_dir], capture_output=True, text=True, check=True).stdout)
+
+
+def importing(m, make, n, *options):
+    """merlon import of what `make` writes, through the running keeper; seconds, and CPU a row of each process."""
+    pids = roles(m)
+    before, began = {r: cpu_us(p) for r, p in pids.items()}, time.monotonic()
+    with subprocess.Popen([TOOL, *make], stdout=subprocess.PIPE) as source:
+        with subprocess.Popen([BINARY, "import", "-", "--config", m.config, "--json", *options], stdin=source.stdout,
+                              stdout=subprocess.PIPE, text=True, cwd=ROOT) as sink:
+            own = 0
+            while sink.poll() is None:
+                own, _ = cpu_us(sink.pid), time.sleep(1)
+                done, gone = count(m), time.monotonic() - began
+                if int(gone) % 15 == 0 and n > 100000:
+                    say(f"  {gone:5.0f} s  {done:9} rows  {done / gone:7.0f}/s")
+            got = json.loads(sink.stdout.read())
+    assert got == {"done": n, "refused": 0}, got
+    spent = time.monotonic() - began
+    cost = {r: (cpu_us(p) - before[r]) / n for r, p in pids.items() if r in ("keeper", "home")}
+    cost["import"] = own / n
+    say(f"  {n} rows in {spent:.1f} s, {n / spent:.0f} a second; CPU us a row: " +
+        ", ".join(f"{r} {c:.1f}" for r, c in cost.items()))
+    return spent
+
+
+base = [0]
+
+
+def count(m):
+    return feed(m) - base[0]
+
+
+def disk(m):
+    total = 0
+    for path in sorted(glob.glob(os.path.join(m.data_dir, "**"), recursive=True)):
+        if os.path.isfile(path):
+            n = os.stat(path).st_blocks * 512
+            total += n
+            if n > 1 << 20:
+                say(f"  {os.path.relpath(path, m.data_dir):24} {n / 1048576:9.0f} MiB")
+    say(f"  {'all':24} {total / 1048576:9.0f} MiB")
+    return total
+
+
+def start(m):
+    with open(m.log, "ab") as log:
+        m.process = subprocess.Popen([BINARY, "run", "--config", m.config], stdout=log, stderr=log,
+                                     stdin=subprocess.DEVNULL, cwd=ROOT)
+
+
+def first_answer(m, imsi):
+    """Seconds from `merlon run` to the first vector that an MME gets."""
+    began = time.monotonic()
+    start(m)
+    while time.monotonic() - began < 300:
+        try:
+            c = Client(m.port, f"first{int(began * 1000)}.{realm(VISITED)}", realm(VISITED))
+        except OSError:
+            time.sleep(0.005)
+            continue
+        while not c.closed.is_set():
+            answer = c.request("AIR", air(imsi, VISITED))
+            if answer is not None and answer.result == 2001:
+                c.close()
+                return time.monotonic() - began
+            time.sleep(0.01)
+    raise AssertionError("no answer in 300 s: " + m.tail())
+
+
+def restart(m, imsi, how):
+    pids = [m.process.pid] + children(m.process.pid)
+    if how == "killed":
+        for pid in pids:
+            os.kill(int(pid), signal.SIGKILL)
+        m.process.wait()
+        poll(lambda: not any(os.path.exists(f"/proc/{p}") for p in pids), 20, "all to end")
+    else:
+        m.process.send_signal(signal.SIGTERM)
+        m.process.wait(60)
+    spent = first_answer(m, imsi)
+    say(f"  {how}: {spent:.2f} s from `merlon run` to the first AIR answered")
+    return spent
+
+
+def simulate(m, mix, first, n, rate, seconds):
+    done = subprocess.run([BINARY, "simulate", "--to", f"tcp:127.0.0.1:{m.port}", "--network", VISITED, "--group",
+                           f"meter={first}:{n}", "--mix", mix, "--rate", str(rate), "--duration", str(seconds),
+                           "--json", "--quiet"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def p99(m, first, n, rate, seconds):
+    got = simulate(m, "air", first, n, rate, seconds)
+    refused = sum(g["refused"] + g["silent"] for g in got["groups"])
+    return got["commands"]["AIR"]["p99_us"] / 1000, refused
+
+
+def under_load(m, n, rate, what, change):
+    """AIR traffic before and during a change; the change returns when the serving copy has it."""
+    where = (FIRST + n // 2, min(100000, n // 2))
+    before, refused = p99(m, *where, rate, 10)
+    took = []
+
+    def run():
+        began = time.monotonic()
+        change()
+        took.append(time.monotonic() - began)
+    worker = threading.Thread(target=run)
+    seen = []
+    worker.start()
+    while worker.is_alive() or not seen:
+        ms, bad = p99(m, *where, rate, 5)
+        seen.append(ms)
+        refused += bad
+    worker.join()
+    assert took, f"{what} failed"
+    seen.sort()
+    say(f"  {what}: in the serving copy after {took[0]:.1f} s; AIR p99 {before:.1f} ms before, "
+        f"{seen[len(seen) // 2]:.1f} ms during (worst 5 s {seen[-1]:.1f} ms, of {len(seen)}), {refused} refused")
+    goal(f"p99 of AIR unharmed by {what} (at most twice, or 5 ms)",
+         seen[len(seen) // 2] <= max(2 * before, 5) and refused == 0)
+
+
+def sent(m, kind):
+    for line in m.metrics().splitlines():
+        if line.startswith("merlon_home_sent_total") and f'"{kind}"' in line.lower().replace(kind.lower(), kind):
+            return float(line.split()[-1])
+    return 0.0
+
+
+def idrs(m, rate):
+    """How fast home tells the nodes of a changed profile, while they are there to hear it."""
+    before, began = sent(m, "IDR"), time.monotonic()
+    simulate(m, "air", FIRST, min(REGISTERED, 1000), rate, 10)
+    spent = time.monotonic() - began
+    each = (sent(m, "IDR") - before) / spent
+    say(f"  IDRs: {each:.0f} a second (paced)")
+    goal("IDRs of a changed profile are paced (at most 250 a second)", 0 < each <= 250)
+
+
+def changes(m, n, rate):
+    moved = min(MOVED, n)
+    got = simulate(m, "air+ulr", FIRST, min(REGISTERED, moved), 1000, 22)
+    say(f"  {got['groups'][0]['done']} registrations made, of profile \"million\"")
+    under_load(m, n, rate, f"a change of the profile of {moved} subscriptions",
+               lambda: m.run("set", "profile", "million", "ul_bps=1234567"))
+    idrs(m, rate)
+    under_load(m, n, rate, f"another class for {moved} subscriptions (each row is published anew)",
+               lambda: slow(m, "set", "profile", "million", "priority=normal"))
+    under_load(m, n, rate, f"an import that changes {moved} subscriptions",
+               lambda: importing(m, ["numbers", str(FIRST), str(moved), "99980"], moved, "--update"))
+
+
+def slow(m, *args):
+    subprocess.run([BINARY, *args, "--config", m.config], check=True, capture_output=True, timeout=600)
+
+
+def measure(m, n, rate):
+    base[0] = feed(m)
+    say(f"import of {n} cards with keys")
+    importing(m, ["gen", str(FIRST), str(n), "million", str(min(MOVED, n))], n)
+    say("on disk")
+    per = disk(m) / n
+    say(f"  {per:.0f} bytes a subscription")
+    say("restart")
+    stopped = restart(m, str(FIRST + n - 1), "stopped")
+    killed = restart(m, str(FIRST + n // 3), "killed")
+    goal("first answer within 2 s of the start", max(stopped, killed) < 2)
+    m.wait_up(60)
+    say("random look-ups of subscription and profile in the serving copy")
+    say("  " + subprocess.run([TOOL, "look", m.data_dir, str(FIRST), str(n)], capture_output=True, text=True,
+                              check=True).stdout.strip())
+    say(f"changes while {rate} AIR a second run")
+    changes(m, n, rate)
+    say("in memory, MiB (Pss shares the serving copy's pages among the roles that map it)")
+    for role, pid in roles(m).items():
+        say(f"  {role:8} " + ", ".join(f"{k} {v}" for k, v in memory(pid).items()))
+
+
+def main():
+    n = int(sys.argv[2]) if len(sys.argv) > 2 else 10000000
+    rate = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
+    work = tempfile.mkdtemp(prefix="mm-", dir=os.environ.get("TMPDIR", "/tmp"))
+    m = Merlon(os.path.join(work, "m"))
+    try:
+        m.wait_up()
+        m.set("profile", "million", tenant="meters", rats="nb-iot lte-m wb-eutran",
+              apn1="meters.iot:ipv4:9:12:200000:200000")
+        measure(m, n, rate)
+    finally:
+        m.stop()
+        if not os.environ.get("KEEP"):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
