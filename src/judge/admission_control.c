@@ -3,12 +3,13 @@
 #include "judge/admission_in.h"
 
 #define CALM_MS      60000    /* a storm is over when nothing was shed for so long */
-#define LATENCY_MIN_US 1000   /* the clock has milliseconds: below that all latencies are alike */
+#define LATENCY_MIN_US 5000   /* below that all are alike: a machine that pauses is no target that queues */
 #define LIMIT_ONE    256u
 #define SAMPLES_MIN  5        /* answers that make a mean */
 #define WEIGHT_MAX   8
 #define SLACK_MS     25
 #define EASE_US      10000
+#define EASY_STEPS  10        /* control steps without a sign of distress: the target can do more */
 #define OVERBOOK     105      /* percent: arrivals are uneven, and the limit catches what is too much */
 
 static uint32_t take(_Atomic uint32_t *n)
@@ -49,10 +50,14 @@ static uint64_t by_latency(struct lane *l, uint64_t limit, uint64_t mean_us)
 	l->best_us += l->best_us / 8192;
 	if (l->best_us == 0 || mean_us < l->best_us)
 		l->best_us = mean_us;
-	if (mean_us > 2 * l->best_us)
+	if (mean_us > 2 * l->best_us) {
 		gradient = 2 * l->best_us * LIMIT_ONE / mean_us;
+		l->easy = 0;
+	}
 	gradient = gradient > LIMIT_ONE / 2 ? gradient : LIMIT_ONE / 2;
 	aim = limit * gradient / LIMIT_ONE + root(limit / LIMIT_ONE) * LIMIT_ONE;
+	if (l->easy >= EASY_STEPS)
+		aim = limit * 2;
 	if (aim > limit && flying_now(&l->flying) * 2 * LIMIT_ONE <= limit)
 		return limit;
 	return (limit * 4 + aim) / 5;
@@ -67,9 +72,11 @@ static void learn_limit(struct admission *a, struct lane *l)
 	uint64_t floor = (uint64_t)a->conf.floor * LIMIT_ONE;
 	uint64_t top = (uint64_t)a->conf.ceiling * LIMIT_ONE;
 
+	l->easy += l->easy < EASY_STEPS;
 	if (n >= SAMPLES_MIN)
 		limit = by_latency(l, limit, sum * 1000 / n);
 	if (busy > 0) {
+		l->easy = 0;
 		cut = limit * busy / (busy + n);
 		limit -= cut < limit / 10 ? cut : limit / 10;
 	}
@@ -96,10 +103,21 @@ static void share_out(struct shares *s)
 	}
 }
 
+static bool at_ease(const struct admission *a)
+{
+	for (size_t i = 0; i < LANES; i++) {
+		if (a->lane[i].easy < EASY_STEPS)
+			return false;
+	}
+	return true;
+}
+
 /* What the target carries shows only while it has all it can do. So the most it has carried lately counts,
  * smoothed over half a second, and fades by two percent a second; the limit on requests in flight catches
  * what that is too much, and nothing would fill a target left idle. With work shed and room left it is too
- * low: it rises by a tenth a second (docomo 2021, facts/numbers.md: no faster). */
+ * low: it rises by a tenth a second (docomo 2021, facts/numbers.md: no faster) behind a target in distress, and
+ * by a tenth a step behind one that has answered as fast as ever for a second: what was learned in a pause of
+ * the machine, or at the start, is soon put right. */
 static void learn_rate(struct admission *a, uint64_t done, uint64_t dt_ms, uint32_t limit_hits,
 		       uint32_t level_hits)
 {
@@ -113,7 +131,7 @@ static void learn_rate(struct admission *a, uint64_t done, uint64_t dt_ms, uint3
 	else if (full)
 		rate -= (rate - a->seen_rate) / 64 < rate / 512 ? (rate - a->seen_rate) / 64 : rate / 512;
 	else if (level_hits > 0)
-		rate += rate / 100 + 1;
+		rate += rate / (at_ease(a) ? 10 : 100) + 1;
 	if (a->conf.rate > 0 && rate > a->conf.rate)
 		rate = a->conf.rate;
 	atomic_store(&a->rate, (uint32_t)rate);

@@ -33,6 +33,7 @@ struct lane {
 	_Atomic uint32_t limit;              /* of requests in flight, in 1/256 */
 	_Atomic uint64_t sum_ms, sample_n, busy_n; /* answers since the last tick */
 	uint64_t best_us, mean_us;           /* the shortest mean latency seen, and the last one */
+	uint32_t easy;                       /* control steps since the last sign of distress */
 };
 
 /* How often each of FAIR_N asked, and by how much that is beyond the mean. */

@@ -162,6 +162,7 @@ static void hand_over(struct conn *c, struct view frame)
 			conn_proven(c);
 	}
 	loop_batch_begin(c->loop);
+	c->loop->frames++;
 	c->ops->message(c->ctx, c, frame);
 }
 

@@ -175,6 +175,7 @@ struct loop {
 	struct lobby lobby;
 	struct crowd crowd;
 	uint32_t timer_n;
+	uint32_t frames;         /* handed over in this wake-up */
 	struct timer timers[16];
 	struct watch watches[32];
 	struct bridge *bridge;

@@ -16,6 +16,8 @@
 #define SLOT_MAX 65536u
 #define SWEEP_MS 100
 #define BACKLOG  1024
+#define GATHER_ROUNDS 4  /* looks for more input before what is ready is written */
+#define GATHER_FRAMES 64 /* no further look beyond so many: they have waited long enough */
 #define DESCRIPTORS 512 /* of a process beside those of connections */
 
 static uint64_t clock_ms(clockid_t id)
@@ -401,10 +403,11 @@ static void settle(struct loop *l)
 	}
 }
 
-static void wake_up(struct loop *l)
+/* False: nothing was ready. */
+static bool take_in(struct loop *l, int wait)
 {
 	struct epoll_event events[EVENTS];
-	int n = epoll_wait(l->epoll, events, EVENTS, wait_ms(l));
+	int n = epoll_wait(l->epoll, events, EVENTS, wait);
 
 	loop_clock(l);
 	conn_again_all(l);
@@ -412,6 +415,18 @@ static void wake_up(struct loop *l)
 		struct source *s = events[i].data.ptr;
 
 		s->ready(s, events[i].events);
+	}
+	return n > 0;
+}
+
+/* A write costs more than all of a message's handling: what came in meanwhile goes with it. */
+static void wake_up(struct loop *l)
+{
+	l->frames = 0;
+	(void)take_in(l, wait_ms(l));
+	for (int i = 1; i < GATHER_ROUNDS && l->frames > 0 && l->frames < GATHER_FRAMES; i++) {
+		if (!take_in(l, 0))
+			break;
 	}
 	run_timers(l);
 	batch_end(l);

@@ -65,10 +65,10 @@ def words(avps):
 
 class FreeDiameter:
     """A daemon. `peers`: whom it dials, dicts with host, port, tls, sctp; `allow`: hosts that may dial it in clear
-    TCP; `routes`: pairs of a realm and the peer that leads there."""
+    TCP; `routes`: pairs of a realm and the peer that leads there; `relay`: it passes on what is not for it."""
 
     def __init__(self, where, extension, authority, host, realm, address, peers=(), port=None,
-                 allow=(), routes=(), threads=2):
+                 allow=(), routes=(), threads=2, relay=False):
         self.host, self.realm, self.port = host, realm, port
         self.where = os.path.join(where, host)
         os.makedirs(self.where, exist_ok=True)
@@ -81,7 +81,7 @@ class FreeDiameter:
         lines = [f'Identity = "{host}";', f'Realm = "{realm}";', "No_IPv6;",
                  "" if any(p.get("sctp") for p in peers) else "No_SCTP;",
                  f'ListenOn = "{address}";', f"Port = {port or 0};", "SecPort = 0;", "TwTimer = 6;",
-                 "TcTimer = 6;", f"AppServThreads = {threads};", "NoRelay;",
+                 "TcTimer = 6;", f"AppServThreads = {threads};", "" if relay else "NoRelay;",
                  f'TLS_Cred = "{cert}", "{key}";', f'TLS_CA = "{authority.ca}";']
         for name in DICTIONARIES:
             lines.append(f'LoadExtension = "{EXTENSIONS}/dict_{name}.fdx";')
