@@ -37,17 +37,20 @@ static enum err make_dir(const char *path, char why[256])
 
 static enum err site_key_of(const char *dir, uint8_t key[16], char why[256])
 {
-	char path[CONF_TEXT_MAX + 16];
+	char path[CONF_TEXT_MAX + 16], new[CONF_TEXT_MAX + 24];
 	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof path, "%s/site.key", dir);
+	snprintf(new, sizeof new, "%s.new", path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT) {
+	if (fd < 0 && errno == ENOENT) { /* whole or not at all, whatever crashes meanwhile */
 		if (random_bytes(key, 16) != ERR_OK)
 			return ERR_IO;
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		n = fd < 0 ? -1 : write(fd, key, 16);
+		if (n == 16 && (fsync(fd) != 0 || rename(new, path) != 0))
+			n = -1;
 	} else {
 		n = fd < 0 ? -1 : read(fd, key, 16);
 	}

@@ -44,7 +44,7 @@ sqlite3_stmt *store_prepare(struct store *st, const char *sql)
 	return q;
 }
 
-/* The columns of an object, each as `one` says: "name", "?" or "name = ?". */
+/* The columns of an object, each as `one` says: "name" or "?". */
 static size_t columns(enum object o, char *to, size_t cap, const char *one)
 {
 	const struct object_row *row = &model_objects[o];
@@ -65,11 +65,10 @@ static enum err prepare_object(struct store *st, enum object o)
 {
 	const char *table = model_objects[o].table;
 	const char *key = model_columns[model_objects[o].first].name;
-	char names[512], marks[128], sets[768], sql[2048];
+	char names[512], marks[128], sql[2048];
 
 	columns(o, names, sizeof names, "");
 	columns(o, marks, sizeof marks, "?");
-	columns(o, sets, sizeof sets, " = ?");
 	snprintf(sql, sizeof sql, "SELECT id, version, %s, mac FROM %s WHERE \"%s\" = ?", names,
 		 table, key);
 	st->row[o][ST_KEY] = store_prepare(st, sql);
@@ -78,9 +77,6 @@ static enum err prepare_object(struct store *st, enum object o)
 	snprintf(sql, sizeof sql, "INSERT INTO %s (id, version, %s, mac) VALUES (?, ?, %s, ?)",
 		 table, names, marks);
 	st->row[o][ST_INSERT] = store_prepare(st, sql);
-	snprintf(sql, sizeof sql, "UPDATE %s SET id = ?, version = ?, %s, mac = ? WHERE id = ?",
-		 table, sets);
-	st->row[o][ST_UPDATE] = store_prepare(st, sql);
 	snprintf(sql, sizeof sql, "DELETE FROM %s WHERE id = ?", table);
 	st->row[o][ST_DELETE] = store_prepare(st, sql);
 	snprintf(sql, sizeof sql, "SELECT id, version, %s, mac FROM %s WHERE id > ? ORDER BY id",
@@ -175,12 +171,13 @@ static enum err open_key(struct store *st, bool fresh, char why[256])
 /* What each row and each block needs again: made once. */
 static enum err make_rooms(struct store *st)
 {
-	crypto_auth_hmacsha256_init(&st->mac, st->key, sizeof st->key);
+	st->mac = digest_new((struct view){ st->key, sizeof st->key });
+	st->chain = digest_new((struct view){ 0 });
 	for (enum object o = 0; o < OBJ_N; o++)
 		row_init(&st->blank[o], o);
 	st->fresh = calloc(FRESH_MAX, sizeof *st->fresh);
 	st->fresh_sub = calloc(FRESH_MAX, sizeof *st->fresh_sub);
-	return st->fresh && st->fresh_sub ? ERR_OK : ERR_FULL;
+	return st->mac && st->chain && st->fresh && st->fresh_sub ? ERR_OK : ERR_FULL;
 }
 
 static bool is_fresh(struct store *st)
@@ -348,13 +345,16 @@ void store_close(struct store *st)
 		for (int i = 0; i < ST_N; i++)
 			sqlite3_finalize(st->row[o][i]);
 	}
+	for (int i = 0; i < UPDATES; i++)
+		sqlite3_finalize(st->update[i].q);
 	sqlite3_finalize(st->change);
 	sqlite3_finalize(st->journal);
 	sqlite3_finalize(st->subs_of);
 	sqlite3_finalize(st->batch_of);
 	sqlite3_close(st->db);
 	sodium_memzero(st->key, sizeof st->key);
-	sodium_memzero(&st->mac, sizeof st->mac);
+	digest_free(st->mac);
+	digest_free(st->chain);
 	free(st->fresh);
 	free(st->fresh_sub);
 	free(st);
@@ -371,7 +371,7 @@ enum err store_begin(struct store *st)
 
 /* The head of the journal outside the database: who cuts the journal's end off, or writes it
  * anew, is found out by this file, and by whoever keeps a copy of it. */
-static void anchor_write(const struct store *st)
+static void anchor_write(struct store *st)
 {
 	char path[4096], text[2 * (HASH_BYTES + MAC_BYTES) + 32], head[2 * HASH_BYTES + 1];
 	char seal[2 * MAC_BYTES + 1];
@@ -385,10 +385,13 @@ static void anchor_write(const struct store *st)
 		     seal);
 	snprintf(path, sizeof path, "%s/journal.head", st->dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
-	if (fd < 0 || pwrite(fd, text, (size_t)n, 0) != n)
+	/* One sector, written in place: a crash leaves the old head or the new, and either is in the
+	 * journal. Only the first one must be there before anything is built on it. */
+	if (fd < 0 || pwrite(fd, text, (size_t)n, 0) != n || (!st->anchored && fsync(fd) != 0))
 		LOG(LOG_ERROR, "records.anchor", KV("error", strerror(errno)));
 	if (fd >= 0)
 		close(fd);
+	st->anchored = true;
 }
 
 enum err store_commit(struct store *st)

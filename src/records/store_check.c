@@ -106,8 +106,8 @@ static enum err verify_journal(struct store *st, struct store_verdict *to)
 				   text_at(q, 6), (uint64_t)sqlite3_column_int64(q, 1) };
 		uint64_t seq = (uint64_t)sqlite3_column_int64(q, 0);
 
-		store_journal_hash(head, ++to->journal_n, &e, head);
-		if (seq == to->journal_n && sqlite3_column_bytes(q, 7) == HASH_BYTES &&
+		if (!store_journal_hash(st, head, ++to->journal_n, &e, head) &&
+		    seq == to->journal_n && sqlite3_column_bytes(q, 7) == HASH_BYTES &&
 		    memcmp(head, sqlite3_column_blob(q, 7), HASH_BYTES) == 0) {
 			if (anchor && seq == anchor_seq && memcmp(head, anchored, HASH_BYTES) == 0)
 				to->head_ok = true;

@@ -1,5 +1,6 @@
 /* What the files of the store share. */
 #pragma once
+#include "crypto/digest.h"
 #include "records/store.h"
 
 #include <sodium.h>
@@ -9,7 +10,7 @@
 #define MAC_BYTES    crypto_auth_hmacsha256_BYTES
 #define HASH_BYTES   crypto_hash_sha256_BYTES
 
-enum stmt_kind { ST_KEY, ST_ID, ST_INSERT, ST_UPDATE, ST_DELETE, ST_AFTER, ST_N };
+enum stmt_kind { ST_KEY, ST_ID, ST_INSERT, ST_DELETE, ST_AFTER, ST_N };
 
 /* How many rows a table has, and their MACs folded into one: a deleted row, or an old one put
  * back, shows. */
@@ -19,16 +20,27 @@ struct seal {
 	bool dirty;
 };
 
+/* An UPDATE of just the columns that change: an index of one that does not is left alone. */
+#define UPDATES 8
+struct update {
+	enum object object;
+	uint32_t columns;   /* bits; 0 = free */
+	sqlite3_stmt *q;
+};
+
 struct store {
 	sqlite3 *db;
 	char dir[3072];
 	uint8_t key[crypto_auth_hmacsha256_KEYBYTES];
 	sqlite3_stmt *row[OBJ_N][ST_N];
+	struct update update[UPDATES]; /* the statements used last */
+	unsigned int update_next;
 	sqlite3_stmt *change, *journal, *subs_of, *batch_of;
 	struct seal seal[OBJ_N];
 	uint64_t feed, journal_seq;
 	uint8_t journal_head[HASH_BYTES];
 	bool open;          /* a transaction is */
+	bool anchored;      /* journal.head was written and synced once by this process */
 	/* The profile and the tenant read last, for blocks of subscriptions; "" = none. */
 	char profile_name[NAME_MAX_BYTES], profile_tenant[NAME_MAX_BYTES];
 	uint32_t profile_id, tenant_id;
@@ -36,7 +48,7 @@ struct store {
 	char tenant_name[NAME_MAX_BYTES];
 	bool batches_known, batches; /* are there ranges of a partition (join_batch)? */
 	struct row blank[OBJ_N];     /* with every default: row_init, once */
-	crypto_auth_hmacsha256_state mac; /* begun with the key */
+	struct digest *mac, *chain;  /* of rows, under the key; of the journal */
 	/* What the last transactions changed, as it was written: what is published right after
 	 * need not be read again. */
 	struct store_change *fresh;  /* changes fresh_first.. of the feed */
@@ -78,8 +90,8 @@ struct entry {
 	uint64_t at_ms;
 };
 enum err MUST_USE store_journal_add(struct store *st, const struct entry *e);
-void store_journal_hash(const uint8_t before[HASH_BYTES], uint64_t seq, const struct entry *e,
-			uint8_t to[HASH_BYTES]);
+enum err MUST_USE store_journal_hash(struct store *st, const uint8_t before[HASH_BYTES], uint64_t seq,
+				     const struct entry *e, uint8_t to[HASH_BYTES]);
 enum err MUST_USE store_change_add(struct store *st, const struct row *old, const struct row *new);
 void store_fresh_drop(struct store *st);
 

@@ -4,35 +4,29 @@
 
 #include <stdio.h>
 
-static void hash_view_of(crypto_hash_sha256_state *h, struct view v)
-{
-	uint8_t b[8];
-	struct wr w = { .p = b, .cap = sizeof b };
+#define ENTRY_ROOM (20 * 1024) /* DETAIL_MAX of store_edit.c, and the rest */
 
-	wr_be(&w, v.n, 8);
-	crypto_hash_sha256_update(h, b, sizeof b);
-	if (v.n > 0)
-		crypto_hash_sha256_update(h, v.p, v.n);
+static void put_view(struct wr *w, struct view v)
+{
+	wr_be(w, v.n, 8);
+	wr_view(w, v);
 }
 
-void store_journal_hash(const uint8_t before[HASH_BYTES], uint64_t seq, const struct entry *e,
-			uint8_t to[HASH_BYTES])
+enum err store_journal_hash(struct store *st, const uint8_t before[HASH_BYTES], uint64_t seq,
+			    const struct entry *e, uint8_t to[HASH_BYTES])
 {
-	uint8_t b[16];
-	struct wr w = { .p = b, .cap = sizeof b };
-	crypto_hash_sha256_state h;
+	static _Thread_local uint8_t room[ENTRY_ROOM];
+	struct wr w = { .p = room, .cap = sizeof room };
 
-	crypto_hash_sha256_init(&h);
-	crypto_hash_sha256_update(&h, before, HASH_BYTES);
+	wr_view(&w, (struct view){ before, HASH_BYTES });
 	wr_be(&w, seq, 8);
 	wr_be(&w, e->at_ms, 8);
-	crypto_hash_sha256_update(&h, b, sizeof b);
-	hash_view_of(&h, e->actor);
-	hash_view_of(&h, e->action);
-	hash_view_of(&h, e->object);
-	hash_view_of(&h, e->key);
-	hash_view_of(&h, e->detail);
-	crypto_hash_sha256_final(&h, to);
+	put_view(&w, e->actor);
+	put_view(&w, e->action);
+	put_view(&w, e->object);
+	put_view(&w, e->key);
+	put_view(&w, e->detail);
+	return w.err ? w.err : digest_of(st->chain, wr_done(&w), to);
 }
 
 static void bind(sqlite3_stmt *q, int at, struct view v)
@@ -45,7 +39,8 @@ enum err store_journal_add(struct store *st, const struct entry *e)
 	uint8_t head[HASH_BYTES];
 	int rc;
 
-	store_journal_hash(st->journal_head, st->journal_seq + 1, e, head);
+	if (store_journal_hash(st, st->journal_head, st->journal_seq + 1, e, head))
+		return ERR_IO;
 	sqlite3_bind_int64(st->journal, 1, (int64_t)st->journal_seq + 1);
 	sqlite3_bind_int64(st->journal, 2, (int64_t)e->at_ms);
 	bind(st->journal, 3, e->actor);

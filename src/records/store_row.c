@@ -9,11 +9,10 @@
 
 /* Over the table's name, id, version and every column in the order of model.tab, each with its
  * length. */
-static void row_mac(const struct store *st, const struct row *r, uint8_t mac[MAC_BYTES])
+static enum err row_mac(const struct store *st, const struct row *r, uint8_t mac[MAC_BYTES])
 {
 	const struct column *c = &model_columns[model_objects[r->object].first];
 	struct view table = view_of(model_objects[r->object].table);
-	crypto_auth_hmacsha256_state h = st->mac; /* begun with the key, once */
 	uint8_t in[MAC_ROOM];
 	struct wr w = { .p = in, .cap = sizeof in };
 
@@ -28,8 +27,7 @@ static void row_mac(const struct store *st, const struct row *r, uint8_t mac[MAC
 		if (!model_is_num(c[i].kind))
 			wr_view(&w, cell->text);
 	}
-	crypto_auth_hmacsha256_update(&h, in, w.n);
-	crypto_auth_hmacsha256_final(&h, mac);
+	return digest_of(st->mac, (struct view){ in, w.n }, mac);
 }
 
 void store_tampered(const struct row *r)
@@ -71,8 +69,7 @@ void store_take_row(struct store *st, sqlite3_stmt *q, enum object o, struct row
 			  &r->cell[i]);
 	if (sqlite3_column_bytes(q, 2 + n) == MAC_BYTES)
 		memcpy(r->mac, sqlite3_column_blob(q, 2 + n), MAC_BYTES);
-	row_mac(st, r, mac);
-	r->tampered = sodium_memcmp(mac, r->mac, MAC_BYTES) != 0;
+	r->tampered = row_mac(st, r, mac) || sodium_memcmp(mac, r->mac, MAC_BYTES) != 0;
 }
 
 static enum err find(struct store *st, sqlite3_stmt *q, enum object o, struct row *r)
@@ -99,24 +96,26 @@ enum err store_find_id(struct store *st, enum object o, int64_t id, struct row *
 	return find(st, st->row[o][ST_ID], o, r);
 }
 
+static void bind_cell(sqlite3_stmt *q, int at, const struct row *r, unsigned int c)
+{
+	const struct cell *cell = &r->cell[c];
+
+	if (model_is_num(model_columns[model_objects[r->object].first + c].kind))
+		sqlite3_bind_int64(q, at, cell->num);
+	else if (cell->text.n == 0)
+		sqlite3_bind_null(q, at);
+	else
+		sqlite3_bind_text(q, at, (const char *)cell->text.p, (int)cell->text.n, SQLITE_STATIC);
+}
+
 static void bind_row(sqlite3_stmt *q, const struct row *r)
 {
-	const struct column *c = &model_columns[model_objects[r->object].first];
 	int n = (int)model_n(r->object);
 
 	sqlite3_bind_int64(q, 1, r->id);
 	sqlite3_bind_int64(q, 2, r->version);
-	for (int i = 0; i < n; i++) {
-		const struct cell *cell = &r->cell[i];
-
-		if (model_is_num(c[i].kind))
-			sqlite3_bind_int64(q, 3 + i, cell->num);
-		else if (cell->text.n == 0)
-			sqlite3_bind_null(q, 3 + i);
-		else
-			sqlite3_bind_text(q, 3 + i, (const char *)cell->text.p, (int)cell->text.n,
-					  SQLITE_STATIC);
-	}
+	for (int i = 0; i < n; i++)
+		bind_cell(q, 3 + i, r, (unsigned int)i);
 	sqlite3_bind_blob(q, 3 + n, r->mac, MAC_BYTES, SQLITE_STATIC);
 }
 
@@ -170,7 +169,9 @@ enum err store_insert(struct store *st, struct row *r, struct say *s)
 
 	r->id = (int64_t)seal->next_id;
 	r->version = 1;
-	row_mac(st, r, r->mac);
+	err = row_mac(st, r, r->mac);
+	if (err)
+		return err;
 	bind_row(q, r);
 	err = run(st, q, r->object, s);
 	if (err)
@@ -181,16 +182,60 @@ enum err store_insert(struct store *st, struct row *r, struct say *s)
 	return ERR_OK;
 }
 
+static uint32_t changed_columns(const struct row *old, const struct row *new)
+{
+	uint32_t bits = 0;
+
+	for (unsigned int i = 0; i < model_n(new->object); i++) {
+		if (old->cell[i].num != new->cell[i].num ||
+		    !view_eq(old->cell[i].text, new->cell[i].text))
+			bits |= 1u << i;
+	}
+	return bits;
+}
+
+static sqlite3_stmt *update_of(struct store *st, enum object o, uint32_t changed)
+{
+	struct update *u = &st->update[st->update_next % UPDATES];
+	char sql[1024];
+	size_t n;
+
+	for (int i = 0; i < UPDATES; i++) {
+		if (st->update[i].q && st->update[i].object == o && st->update[i].columns == changed)
+			return st->update[i].q;
+	}
+	st->update_next++;
+	n = (size_t)snprintf(sql, sizeof sql, "UPDATE %s SET version = ?", model_objects[o].table);
+	for (unsigned int i = 0; i < model_n(o); i++) {
+		if (changed >> i & 1)
+			n += (size_t)snprintf(sql + n, sizeof sql - n, ", \"%s\" = ?",
+					      model_columns[model_objects[o].first + i].name);
+	}
+	snprintf(sql + n, sizeof sql - n, ", mac = ? WHERE id = ?");
+	sqlite3_finalize(u->q);
+	*u = (struct update){ o, changed, store_prepare(st, sql) };
+	return u->q;
+}
+
 enum err store_update(struct store *st, const struct row *old, struct row *r, struct say *s)
 {
-	sqlite3_stmt *q = st->row[r->object][ST_UPDATE];
+	uint32_t changed = changed_columns(old, r);
+	sqlite3_stmt *q = update_of(st, r->object, changed);
+	int at = 2;
 	enum err err;
 
 	r->id = old->id;
 	r->version = old->version + 1;
-	row_mac(st, r, r->mac);
-	bind_row(q, r);
-	sqlite3_bind_int64(q, 4 + (int)model_n(r->object), r->id);
+	err = q ? row_mac(st, r, r->mac) : ERR_IO;
+	if (err)
+		return err;
+	sqlite3_bind_int64(q, 1, r->version);
+	for (unsigned int i = 0; i < model_n(r->object); i++) {
+		if (changed >> i & 1)
+			bind_cell(q, at++, r, i);
+	}
+	sqlite3_bind_blob(q, at, r->mac, MAC_BYTES, SQLITE_STATIC);
+	sqlite3_bind_int64(q, at + 1, r->id);
 	err = run(st, q, r->object, s);
 	if (err)
 		return err;

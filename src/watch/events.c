@@ -19,16 +19,27 @@ struct events {
 	uint8_t room[ROOM];
 };
 
+/* A line that a crash cut short would swallow the next one. `room` is free. */
+static enum err cut_torn(struct events *e)
+{
+	off_t end = lseek(e->fd, 0, SEEK_END), from = end > ROOM ? end - ROOM : 0;
+	ssize_t n = end > 0 ? pread(e->fd, e->room, (size_t)(end - from), from) : 0;
+	const uint8_t *last = n > 0 ? memrchr(e->room, '\n', (size_t)n) : NULL;
+
+	if (end < 0 || n < 0)
+		return ERR_IO;
+	if (n > 0)
+		from += last ? last + 1 - e->room : from == 0 ? 0 : n; /* no line at all: not ours */
+	if (n > 0 && from < end && ftruncate(e->fd, from) != 0)
+		return ERR_IO;
+	e->size = n > 0 ? (uint64_t)from : 0;
+	return ERR_OK;
+}
+
 static enum err open_file(struct events *e)
 {
-	off_t end;
-
-	e->fd = open(e->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (e->fd < 0)
-		return ERR_IO;
-	end = lseek(e->fd, 0, SEEK_END);
-	e->size = end > 0 ? (uint64_t)end : 0;
-	return ERR_OK;
+	e->fd = open(e->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	return e->fd < 0 ? ERR_IO : ERR_OK;
 }
 
 enum err events_open(struct events **out, const char *path, bool to_syslog, char why[256])
@@ -46,7 +57,7 @@ enum err events_open(struct events **out, const char *path, bool to_syslog, char
 	e->to_syslog = to_syslog;
 	if (to_syslog)
 		openlog("merlon", LOG_NDELAY, LOG_DAEMON);
-	if (open_file(e) != ERR_OK) {
+	if (open_file(e) != ERR_OK || cut_torn(e) != ERR_OK) {
 		snprintf(why, 256, "watch.events: %s: %s", path, strerror(errno));
 		free(e);
 		return ERR_IO;
@@ -94,12 +105,14 @@ static enum err turn_over(struct events *e)
 	close(e->fd);
 	if (rename(e->path, e->old) != 0)
 		return ERR_IO;
+	e->size = 0;
 	return open_file(e);
 }
 
 enum err events_flush(struct events *e)
 {
 	size_t done = 0;
+	bool all;
 
 	while (done < e->n) {
 		ssize_t k = write(e->fd, e->room + done, e->n - done);
@@ -111,11 +124,11 @@ enum err events_flush(struct events *e)
 		done += (size_t)k;
 	}
 	e->size += done;
-	if (done <
-	    e->n) { /* a full disk: what came first stays first, the rest is lost and said so */
-		e->n = 0;
+	/* A full disk: what was not written waits here, in its order, for as long as there is room. */
+	all = done == e->n;
+	e->n -= done;
+	memmove(e->room, e->room + done, e->n);
+	if (!all)
 		return ERR_IO;
-	}
-	e->n = 0;
 	return e->size > TURN_BYTES ? turn_over(e) : ERR_OK;
 }

@@ -73,7 +73,7 @@ static void every_100_ms(void *ctx)
 	struct watch *me = ctx;
 
 	if (events_flush(me->events) != ERR_OK)
-		me->unwritten++;
+		return; /* nothing is lost yet: what waits is tried again */
 }
 
 /* Our own events cannot go through ourselves: straight into the file, by standard error's way. */
