@@ -1,12 +1,15 @@
-/* The serving copy under churn: one writer that never rests, three readers (one of them slow) that
- * must never see a row or a state that is not whole, and one that tries to write what it may only
- * read.   churn_serving [seconds]      exit 0: no reader ever saw a torn state, none died */
+/* The serving copy under churn: one writer that never rests, readers (some of them slow) that must
+ * never see a row or a state that is not whole, and one that scribbles: over every byte of every
+ * shared map and every descriptor that will take it, hundreds of times a second.
+ *   churn_serving [seconds [readers]]      exit 0: no reader ever saw a torn state, none died */
 #include "records/serving.h"
 #include "unit/temp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -14,11 +17,11 @@
 
 #define KEYS       20000u
 #define PER_COMMIT 200u
-#define READERS    3
+#define READER_MAX 32u
 #define IMSI(n)    (0x001010000000000fu | (uint64_t)(n) << 4)
 
 struct tally {
-	_Atomic uint64_t commits, begins, retries, reads, torn, stale;
+	_Atomic uint64_t commits, begins, retries, reads, torn, stale, scribbles;
 };
 static struct tally *tally;
 
@@ -159,26 +162,46 @@ static void store_is_deadly(char *at)
 	check(WIFSIGNALED(st) && WTERMSIG(st) == SIGSEGV);
 }
 
-static int scribble_maps(void)
+/* Every map of a file: made writable if it lets itself, and then filled with junk. */
+static int scribble_maps(bool store)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
-	char line[512];
+	unsigned long from, to;
+	char line[512], mode[8];
 	int n = 0;
 
 	check(f != NULL);
 	while (fgets(line, sizeof line, f)) {
-		char *at = (char *)(uintptr_t)strtoull(line, NULL, 16);
-
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[3] != 's' ||
+		    from == (unsigned long)(uintptr_t)tally)
+			continue;
+		if (mprotect((void *)from, to - from, PROT_READ | PROT_WRITE) == 0)
+			memset((void *)from, 0xa5, to - from); /* and the readers will tell */
+		else
+			check_eq(errno, EACCES);
+		check(madvise((void *)from, to - from, MADV_REMOVE) != 0);
 		if (!strstr(line, "/serving."))
 			continue;
-		check(mprotect(at, 4096, PROT_READ | PROT_WRITE) != 0 && errno == EACCES);
-		store_is_deadly(at);
+		if (store)
+			store_is_deadly((char *)from);
 		n++;
 	}
 	fclose(f);
 	return n;
 }
 
+static void scribble_fd(int fd)
+{
+	check(pwrite(fd, "x", 1, 0) < 0 && errno == EBADF);
+	check(write(fd, "x", 1) < 0 && errno == EBADF);
+	check(ftruncate(fd, 0) != 0 && (errno == EINVAL || errno == EBADF));
+	check(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) != 0);
+	check(fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK}) != 0 && errno == EBADF);
+	check(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES);
+	flock(fd, LOCK_EX | LOCK_NB); /* which a reader gets, and must not matter to the writer */
+}
+
+/* Every descriptor there is, by number. */
 static int scribble_files(void)
 {
 	int n = 0;
@@ -194,10 +217,7 @@ static int scribble_files(void)
 		target[len] = 0;
 		if (!strstr(target, "/serving."))
 			continue;
-		check(pwrite(fd, "x", 1, 0) < 0 && errno == EBADF);
-		check(ftruncate(fd, 0) != 0 && (errno == EINVAL || errno == EBADF));
-		check(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
-		check_eq(errno, EACCES);
+		scribble_fd(fd);
 		n++;
 	}
 	return n;
@@ -206,38 +226,71 @@ static int scribble_files(void)
 /* What a compromised role can do with what it holds: nothing. */
 static void scribble_until(const char *dir, uint64_t end)
 {
-	struct timespec t = { .tv_nsec = 100000000 };
+	struct timespec t = { .tv_nsec = 2000000 };
 	struct serving *s;
 	char why[256];
 
 	check_eq(serving_open(&s, dir, why), ERR_OK);
 	do {
-		check_eq(scribble_maps(), 2);
+		check(scribble_maps(atomic_load(&tally->scribbles) % 64 == 0) >= 2);
 		check(scribble_files() >= 1);
+		atomic_fetch_add(&tally->scribbles, 1);
 		nanosleep(&t, NULL);
 	} while (now_ms() < end);
 	serving_close(s);
 }
 
-static void child(int which, const char *dir, uint64_t end)
+static void child(uint32_t which, uint32_t readers, const char *dir, uint64_t end)
 {
-	static const uint64_t stay_ms[READERS] = { 0, 1, 1500 };
+	static const uint64_t stay_ms[] = { 0, 1, 1500 };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (which < READERS)
-		read_until(dir, end, stay_ms[which]);
+	if (which < readers)
+		read_until(dir, end, stay_ms[which % 3]);
 	else
 		scribble_until(dir, end);
 	_exit(0);
 }
 
+static void report(const char *what)
+{
+	printf("%s: commits %llu begins %llu retries %llu stale %llu reads %llu scribbles %llu torn %llu\n",
+	       what, (unsigned long long)tally->commits, (unsigned long long)tally->begins,
+	       (unsigned long long)tally->retries, (unsigned long long)tally->stale,
+	       (unsigned long long)tally->reads, (unsigned long long)tally->scribbles,
+	       (unsigned long long)tally->torn);
+	fflush(stdout);
+}
+
+/* How many ended otherwise than well. A long run says every minute how it fares. */
+static int wait_all(void)
+{
+	uint64_t said = now_ms();
+	int st, died = 0;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &st, WNOHANG)) >= 0) {
+		if (pid > 0)
+			died += !WIFEXITED(st) || WEXITSTATUS(st) != 0;
+		else
+			usleep(20000);
+		if (now_ms() - said < 60000)
+			continue;
+		said = now_ms();
+		report("so far");
+	}
+	return died;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seconds = argc > 1 ? strtoull(argv[1], NULL, 10) : 3, end, seed = 1;
+	uint32_t readers = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 3;
 	struct serving_writer *w;
 	char dir[TEMP_PATH], why[256];
-	int st, died = 0;
+	int died;
 
+	readers = readers < 1 ? 1 : readers > READER_MAX ? READER_MAX : readers;
 	tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		     0);
 	temp_dir(dir);
@@ -252,15 +305,15 @@ int main(int argc, char **argv)
 	}
 	while (atomic_load(&tally->commits) == 0 && now_ms() < end)
 		usleep(1000);
-	for (int i = 0; i <= READERS; i++)
+	for (uint32_t i = 0; i <= readers; i++)
 		if (fork() == 0)
-			child(i, dir, end);
-	while (wait(&st) > 0)
-		died += !WIFEXITED(st) || WEXITSTATUS(st) != 0;
-	printf("commits %llu begins %llu retries %llu stale %llu reads %llu torn %llu died %d\n",
-	       (unsigned long long)tally->commits, (unsigned long long)tally->begins,
-	       (unsigned long long)tally->retries, (unsigned long long)tally->stale,
-	       (unsigned long long)tally->reads, (unsigned long long)tally->torn, died);
+			child(i, readers, dir, end);
+	died = wait_all();
+	report("serving copy");
+	printf("goal: none of %llu reads torn in %llu s, nobody died: %s (died: %d)\n",
+	       (unsigned long long)tally->reads, (unsigned long long)seconds,
+	       died || tally->torn ? "missed" : "met", died);
 	temp_gone(dir);
-	return died || tally->torn || tally->commits < 10 || tally->begins < 10;
+	return died || tally->torn || tally->commits < 10 || tally->begins < 10 ||
+	       tally->scribbles < 1;
 }
