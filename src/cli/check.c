@@ -24,7 +24,7 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 {
 	enum err err = conf_read(file, c, why);
 	struct tls_files f = {c->tls_chain, c->tls_key, c->tls_ca,
-			      c->tls_crl[0] ? c->tls_crl : NULL};
+			      c->tls_crl[0] ? c->tls_crl : NULL, NULL};
 	static struct edge_conf edge;
 	struct tls *tls;
 

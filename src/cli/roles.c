@@ -74,12 +74,54 @@ static enum err open_tls(struct role_env *e, char why[256])
 {
 	const struct conf *c = &e->conf;
 	struct tls_files f = {c->tls_chain, c->tls_key, c->tls_ca,
-			      c->tls_crl[0] ? c->tls_crl : NULL};
+			      c->tls_crl[0] ? c->tls_crl : NULL, NULL};
 	enum err err = ERR_OK;
 
-	if (c->tls_chain[0])
-		e->tls = tls_new(&f, &err, why);
+	if (!c->tls_chain[0])
+		return ERR_OK;
+	f.signer = e->line = sign_line_new(e->line_fd);
+	if (!e->line) {
+		snprintf(why, 256, "tls: out of memory");
+		return ERR_FULL;
+	}
+	e->tls = tls_new(&f, &err, why);
 	return err;
+}
+
+static enum err renew_tls(struct role_env *e, const struct tls_pems *p, char why[256])
+{
+	return tls_renew(e->tls, p, why);
+}
+
+static enum err open_signer(struct role_env *e, char why[256])
+{
+	const struct conf *c = &e->conf;
+	struct tls_pem chain = {0}, key = {0};
+	enum err err = tls_read_file("chain", c->tls_chain, &chain, why);
+
+	if (!err)
+		err = tls_read_file("key", c->tls_key, &key, why);
+	if (!err)
+		err = signer_start(&e->signer, c->signer_rate, &chain, &key, why);
+	tls_forget(&chain);
+	tls_forget(&key);
+	return err;
+}
+
+static void run_signer(struct role_env *e)
+{
+	signer_run(e->signer);
+	signer_free(e->signer);
+}
+
+static void stop_signer(struct role_env *e)
+{
+	signer_stop(e->signer);
+}
+
+static enum err renew_signer(struct role_env *e, const struct tls_pems *p, char why[256])
+{
+	return signer_renew(e->signer, &p->chain, &p->key, why);
 }
 
 static enum err open_keeper(struct role_env *e, char why[256])
@@ -259,29 +301,54 @@ static void stop_watch(struct role_env *e)
 }
 
 const struct role roles[] = {
-    {"watch", 0, open_watch, run_watch, stop_watch, NULL, true, true, {"events"}, false},
-    {"keeper",
-     1,
-     open_keeper,
-     run_keeper,
-     stop_keeper,
-     NULL,
-     true,
-     true,
-     {"", "records.db", "records.db-wal", "records.db-shm", "journal.head", "keeper.key",
-      "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup"},
-     false},
-    {"home",
-     2,
-     open_home,
-     run_home,
-     stop_home,
-     NULL,
-     true,
-     true,
-     {"registrations", "vault-auc", "sqn", "spool"},
-     true},
-    {"edge", 3, open_edge, run_edge, stop_edge, reload_edge, true, false, {NULL}, false},
+    {.name = "watch",
+     .order = 0,
+     .open = open_watch,
+     .run = run_watch,
+     .stop = stop_watch,
+     .sees = true,
+     .network = true,
+     .writes = true,
+     .own = {"events"}},
+    {.name = "keeper",
+     .order = 2,
+     .early = true,
+     .open = open_keeper,
+     .run = run_keeper,
+     .stop = stop_keeper,
+     .network = true,
+     .writes = true,
+     .own = {"", "records.db", "records.db-wal", "records.db-shm", "journal.head", "keeper.key",
+	     "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup"}},
+    {.name = "home",
+     .order = 3,
+     .open = open_home,
+     .run = run_home,
+     .stop = stop_home,
+     .renew = renew_tls,
+     .asks = true,
+     .network = true,
+     .writes = true,
+     .own = {"registrations", "vault-auc", "sqn", "spool"},
+     .stores = true},
+    {.name = "edge",
+     .order = 4,
+     .open = open_edge,
+     .run = run_edge,
+     .stop = stop_edge,
+     .reload = reload_edge,
+     .renew = renew_tls,
+     .asks = true,
+     .network = true,
+     .own = {NULL}},
+    {.name = "signer", /* there by itself where roles speak TLS */
+     .order = 1,
+     .early = true,
+     .open = open_signer,
+     .run = run_signer,
+     .stop = stop_signer,
+     .renew = renew_signer,
+     .own = {NULL}},
 };
 const size_t role_n = sizeof roles / sizeof *roles;
 

@@ -6,6 +6,8 @@
 #include "home/home.h"
 #include "keeper/keeper.h"
 #include "loop/sandbox.h"
+#include "loop/sign.h"
+#include "signer/signer.h"
 #include "watch/watch.h"
 
 #include <stdatomic.h>
@@ -20,7 +22,10 @@ struct role_env {
 	bool demo;		 /* keeper: load the demo network */
 	struct role_page *page;	 /* its own */
 	struct watch_conf watch; /* of the watch role: everybody's pages and event sockets */
+	int line_fd;		/* to the signer; -1: none. The role takes it */
+	struct sign_line *line; /* the same, open */
 	struct tls *tls;
+	struct signer *signer;
 	struct loop *loop; /* of home */
 	struct edge_conf edge_conf;
 	struct home_conf home_conf;
@@ -37,10 +42,15 @@ struct role_env {
 struct role {
 	const char *name;
 	uint8_t order; /* started in this order, stopped in the reverse */
+	bool early;    /* serves before the others open: they need it for that */
 	enum err (*open)(struct role_env *e, char why[256]);
 	void (*run)(struct role_env *e);
 	void (*stop)(struct role_env *e);			  /* any thread */
 	void (*reload)(struct role_env *e, const struct conf *c); /* any thread; may be NULL */
+	/* Renewed certificates: of the signer, chain and key. Any thread; NULL: no TLS. */
+	enum err (*renew)(struct role_env *e, const struct tls_pems *p, char why[256]);
+	bool asks; /* it speaks TLS, and has signatures made by the signer */
+	bool sees; /* everybody's page and events */
 	bool network, writes; /* its sandbox: sockets; files below data_dir */
 	const char *own[12];  /* what is its own in its directory; "" is the directory itself */
 	bool stores;	      /* that is conf_stores(), else data_dir */

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/reach.h"
 #include "cli/supervise.h"
+#include "loop/wipe.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -121,6 +122,8 @@ int cmd_run(int argc, char **argv)
 
 	if (n < 0)
 		return code;
+	if (!wipe_prepare())
+		fprintf(stderr, "merlon: OpenSSL was used before: the signer cannot wipe what it frees\n");
 	if (n > 0) {
 		fprintf(stderr, "merlon run: takes no arguments; see merlon run --help\n");
 		return EXIT_USAGE;

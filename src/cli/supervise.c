@@ -1,13 +1,11 @@
 #include "cli/supervise.h"
 
-#include "base/log.h"
 #include "cli/args.h"
-#include "loop/child.h"
+#include "cli/house.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,197 +18,70 @@
 #define STOP_MS 6000
 #define RESTART_MS 1000
 
-struct seat {
-	const struct role *role;
-	struct child child;
-	int page_fd, event_in, event_out; /* event_in: the role's end; event_out: watch's */
-	bool up;
-};
-
-struct house {
-	const struct supervise *how;
-	struct conf conf;
-	uint8_t site_key[16];
-	struct seat seat[ROLE_MAX];
-	size_t seat_n;
-	const struct seat *starting;
-};
-
-/* --- inside a role's process ------------------------------------------------------------------ */
-
-struct listener {
-	struct role_env *env;
-	int control;
-};
-
-static void take_over(struct role_env *e, const struct conf *c)
+/* Neither the role nor anyone can change the size of a page under who reads it. */
+static bool open_page(struct seat *s)
 {
-	log_show((enum log_level)c->log_level);
-	log_clear_identities(c->log_identities == 1);
-	if (e->role->reload)
-		e->role->reload(e, c);
+	char path[32];
+
+	s->page_fd = memfd_create("merlon-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (s->page_fd < 0 || ftruncate(s->page_fd, sizeof(struct role_page)) != 0 ||
+	    fcntl(s->page_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+		return false;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", s->page_fd);
+	s->page_ro = open(path, O_RDONLY | O_CLOEXEC);
+	return s->page_ro >= 0;
 }
-
-/* Hears the supervisor while the role works: stop, reload. */
-static void *listen_to_supervisor(void *ctx)
-{
-	struct listener *l = ctx;
-	struct child_message m;
-	struct conf c;
-	char why[256], *text;
-	size_t n;
-
-	while (child_hear(l->control, &m, -1) == ERR_OK) {
-		if (m.word == CHILD_STOP || m.word == CHILD_GONE)
-			break;
-		if (m.word != CHILD_RELOAD || m.fd_n != 1)
-			continue;
-		text = child_read(m.fds[0], 65536, &n);
-		close(m.fds[0]);
-		if (text &&
-		    conf_parse((struct view){(uint8_t *)text, n}, "reload", &c, why) == ERR_OK)
-			take_over(l->env, &c);
-		free(text);
-	}
-	l->env->role->stop(l->env);
-	return NULL;
-}
-
-static void *map_page(int fd, int prot)
-{
-	void *p = mmap(NULL, sizeof(struct role_page), prot, MAP_SHARED, fd, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-static bool map_pages(struct house *h, const struct seat *mine, struct role_env *e)
-{
-	e->page = map_page(mine->page_fd, PROT_READ | PROT_WRITE);
-	if (e->page) /* what a killed one left there counts no more */
-		memset(e->page, 0, sizeof *e->page);
-	for (size_t i = 0; i < h->seat_n; i++) {
-		struct seat *s = &h->seat[i];
-
-		e->watch.role[i] = (struct watch_role){
-		    s->role->name, map_page(s->page_fd, PROT_READ), s->event_out};
-		if (!e->watch.role[i].page)
-			return false;
-	}
-	e->watch.role_n = h->seat_n;
-	return e->page != NULL;
-}
-
-/* A user of the role's own where the system has one; else the common one; else the number that a
- * role without a user gets. Empty: stay. */
-static const char *user_of(const struct house *h, const struct role *r, char name[64])
-{
-	snprintf(name, 64, "%.40s-%s", h->conf.user, r->name);
-	if (!h->conf.user[0] || getuid() != 0)
-		return NULL;
-	if (getpwnam(name))
-		return name;
-	if (getpwnam(h->conf.user))
-		return h->conf.user;
-	snprintf(name, 64, "%u", 61184u + r->order);
-	return name;
-}
-
-static enum err enter_sandbox(struct house *h, struct role_env *e, char why[256])
-{
-	char name[64], degraded[128] = "", stores[CONF_TEXT_MAX];
-	const char *dir = e->role->stores && conf_stores(&h->conf, stores) ? stores : h->conf.data_dir;
-	struct sandbox box = {.user = user_of(h, e->role, name),
-			      .network = e->role->network,
-			      .threads = true,
-			      .write_dir = e->role->writes ? dir : NULL};
-	enum err err = box.user ? prepare_owner(dir, e->role->own, box.user, why) : ERR_OK;
-
-	if (!err)
-		err = sandbox_enter(&box, degraded, why);
-	if (!err && degraded[0])
-		LOG(LOG_NOTE, "role.sandbox_less", kv_text("what", degraded));
-	return err;
-}
-
-static int body(void *ctx, int control)
-{
-	struct house *h = ctx;
-	const struct seat *s = h->starting;
-	struct role_env *e = calloc(1, sizeof *e);
-	struct listener l = {e, control};
-	struct child_message m;
-	pthread_t thread;
-	char why[256] = "out of memory";
-	enum err err = ERR_FULL;
-
-	signal(SIGINT, SIG_IGN); /* Ctrl-C is the supervisor's to hear */
-	log_init(s->role->name, h->site_key, (enum log_level)h->conf.log_level);
-	log_clear_identities(h->conf.log_identities == 1);
-	log_to(s->event_in);
-	if (e && map_pages(h, s, e)) {
-		e->role = s->role;
-		e->conf = h->conf;
-		e->demo = h->how->demo;
-		memcpy(e->site_key, h->site_key, sizeof e->site_key);
-		metric_map(&e->page->metrics);
-		err = s->role->open(e, why);
-	}
-	if (!err)
-		err = enter_sandbox(h, e, why);
-	if (err) {
-		child_say(control, CHILD_FAILED, why, NULL, 0);
-		return EXIT_CONFIG;
-	}
-	child_say(control, CHILD_READY, NULL, NULL, 0);
-	if (child_hear(control, &m, -1) != ERR_OK || m.word != CHILD_GO)
-		return EXIT_FAILED;
-	__atomic_store_n(&e->page->live.ready, 1, __ATOMIC_RELAXED);
-	LOG(LOG_NOTE, "role.up", kv_text("name", s->role->name));
-	if (pthread_create(&thread, NULL, listen_to_supervisor, &l) != 0)
-		return EXIT_FAILED;
-	s->role->run(e);
-	__atomic_store_n(&e->page->live.ready, 0, __ATOMIC_RELAXED);
-	LOG(LOG_NOTE, "role.down", kv_text("name", s->role->name));
-	return EXIT_DONE;
-}
-
-/* --- the supervisor --------------------------------------------------------------------------- */
 
 static bool open_seat(struct seat *s)
 {
 	int pair[2];
 
-	s->page_fd = memfd_create("merlon-page", MFD_CLOEXEC);
-	if (s->page_fd < 0 || ftruncate(s->page_fd, sizeof(struct role_page)) != 0)
-		return false;
-	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+	s->line_fd = -1;
+	if (!open_page(s) ||
+	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
 		return false;
 	s->event_in = pair[0];
 	s->event_out = pair[1];
 	return true;
 }
 
-/* Start, and wait until it is ready to serve. */
-static enum err start_role(struct house *h, struct seat *s, char why[256])
+/* A role gets its own page, its end of the events, its line; watch all others' to read. */
+static enum err start_child(struct house *h, struct seat *s, char why[256])
 {
 	int keep[CHILD_FDS * 4];
 	size_t n = 0;
+	enum err err;
+
+	for (size_t i = 0; i < h->seat_n && s->role->sees; i++) {
+		keep[n++] = h->seat[i].page_ro;
+		keep[n++] = h->seat[i].event_out;
+	}
+	keep[n++] = s->page_fd;
+	keep[n++] = s->event_in;
+	if (s->line_fd >= 0)
+		keep[n++] = s->line_fd;
+	h->starting = s;
+	err = child_start(&s->child, s->role->name, keep, n, role_body, h);
+	if (err)
+		snprintf(why, 256, "%s: cannot start a process: %s", s->role->name,
+			 strerror(errno));
+	if (s->line_fd >= 0)
+		close(s->line_fd);
+	s->line_fd = -1;
+	return err;
+}
+
+/* Start, and wait until it is ready to serve. */
+static enum err start_role(struct house *h, struct seat *s, char why[256])
+{
 	struct child_message m;
 	enum err err;
 
-	for (size_t i = 0; i < h->seat_n; i++) {
-		keep[n++] = h->seat[i].page_fd;
-		if (strcmp(s->role->name, "watch") == 0)
-			keep[n++] = h->seat[i].event_out;
-	}
-	keep[n++] = s->event_in;
-	h->starting = s;
-	err = child_start(&s->child, s->role->name, keep, n, body, h);
-	if (err) {
-		snprintf(why, 256, "%s: cannot start a process: %s", s->role->name,
-			 strerror(errno));
+	if (s->role->asks && certify_wanted(&h->conf) && !certify_line(h, s))
+		fprintf(stderr, "merlon: %s: there is no signer yet\n", s->role->name);
+	err = start_child(h, s, why);
+	if (err)
 		return err;
-	}
 	err = child_hear(s->child.control, &m, START_MS);
 	if (!err && m.word == CHILD_READY)
 		return ERR_OK;
@@ -252,36 +123,49 @@ static int by_order(const void *a, const void *b)
 	return x->role->order - y->role->order;
 }
 
+static enum err seat_role(struct house *h, const struct role *r, char why[256])
+{
+	struct seat *s = &h->seat[h->seat_n];
+
+	s->role = r;
+	if (!open_seat(s)) {
+		snprintf(why, 256, "%s: %s", r->name, strerror(errno));
+		return ERR_IO;
+	}
+	h->seat_n++;
+	return ERR_OK;
+}
+
 static enum err seat_roles(struct house *h, char why[256])
 {
-	for (size_t i = 0; i < h->conf.roles.n; i++) {
-		struct seat *s = &h->seat[h->seat_n];
+	enum err err = ERR_OK;
 
-		s->role = role_find(h->conf.roles.text[i]);
-		if (!s->role) {
+	for (size_t i = 0; i < h->conf.roles.n && !err; i++) {
+		const struct role *r = role_find(h->conf.roles.text[i]);
+
+		if (!r) {
 			snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge",
 				 h->conf.roles.text[i]);
 			return ERR_CONFIG;
 		}
-		if (!open_seat(s)) {
-			snprintf(why, 256, "%s: %s", s->role->name, strerror(errno));
-			return ERR_IO;
-		}
-		h->seat_n++;
+		if (strcmp(r->name, "signer") != 0)
+			err = seat_role(h, r, why);
 	}
+	if (!err && certify_wanted(&h->conf))
+		err = seat_role(h, role_find("signer"), why);
 	qsort(h->seat, h->seat_n, sizeof *h->seat, by_order);
-	return ERR_OK;
+	return err;
 }
 
-/* All open first, then all serve: nothing is half-started. The keeper alone serves early, for the
- * others open what it publishes. */
+/* All open first, then all serve: nothing is half-started. The signer and the keeper alone serve early, for
+ * the others open what these give out. */
 static enum err start_all(struct house *h, char why[256])
 {
 	enum err err = seat_roles(h, why);
 
 	for (size_t i = 0; i < h->seat_n && !err; i++) {
 		err = start_role(h, &h->seat[i], why);
-		if (!err && strcmp(h->seat[i].role->name, "keeper") == 0 && !go(&h->seat[i]))
+		if (!err && h->seat[i].role->early && !go(&h->seat[i]))
 			err = ERR_IO;
 	}
 	for (size_t i = 0; i < h->seat_n && !err; i++) {
@@ -303,45 +187,70 @@ static void restart(struct house *h, struct seat *s)
 	s->up = false;
 	fprintf(stderr, "merlon: %s ended: %s; starting it again\n", s->role->name, end);
 	usleep(RESTART_MS * 1000);
+	/* Its certificate's file may be a newer one than the signer's key. */
+	if (s->role->asks && certify_wanted(&h->conf) && certify_signer(h, &h->conf, why) != ERR_OK)
+		fprintf(stderr, "merlon: %s\n", why);
 	if (start_role(h, s, why) != ERR_OK || !go(s))
 		fprintf(stderr, "merlon: %s: %s\n", s->role->name, why);
+	else if (strcmp(s->role->name, "signer") == 0)
+		certify_again(h);
 }
 
-static void read_conf(struct house *h, struct conf *c, enum err *err, char why[256])
+/* To each role the text of the file: it takes over what may change. */
+static void send_conf(struct house *h)
 {
-	*err = conf_read(h->how->file, c, why);
-}
-
-static void reload(struct house *h)
-{
-	struct conf c;
-	char why[256], text[65536];
-	const char *key;
-	enum err err;
+	char text[65536];
 	size_t n = 0;
+	FILE *f = fopen(h->how->file, "re");
 	int fd;
-	FILE *f;
 
-	read_conf(h, &c, &err, why);
-	if (err || !h->how->file) {
-		fprintf(stderr, "merlon: not reloaded: %s\n",
-			err ? why : "there is no configuration file");
-		return;
-	}
-	key = conf_needs_restart(conf_rows, conf_row_n, &h->conf, &c);
-	if (key)
-		fprintf(stderr, "merlon: %s: a change takes effect after a restart\n", key);
-	conf_take(conf_rows, conf_row_n, &h->conf, &c); /* for roles that start again */
-	f = fopen(h->how->file, "re");
 	if (f) {
 		n = fread(text, 1, sizeof text, f);
 		fclose(f);
 	}
 	fd = child_memfd("merlon-reload", (struct view){(uint8_t *)text, n});
 	for (size_t i = 0; i < h->seat_n && fd >= 0; i++)
-		child_say(h->seat[i].child.control, CHILD_RELOAD, "configuration", &fd, 1);
+		child_say(h->seat[i].child.control, CHILD_RELOAD, SAY_CONF, &fd, 1);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Certificates come first: when they are refused, all stays as it was. */
+static enum err reload_checked(struct house *h, struct conf *c, char why[256])
+{
+	const char *key;
+	enum err err = h->how->file ? conf_read(h->how->file, c, why) : ERR_CONFIG;
+
+	if (!h->how->file)
+		snprintf(why, 256, "there is no configuration file");
+	if (err)
+		return err;
+	if (!c->tls_chain[0] != !h->conf.tls_chain[0]) {
+		fprintf(stderr, "merlon: tls.chain: with or without TLS takes effect after a restart\n");
+		memcpy(c->tls_chain, h->conf.tls_chain, sizeof c->tls_chain);
+		memcpy(c->tls_key, h->conf.tls_key, sizeof c->tls_key);
+		memcpy(c->tls_ca, h->conf.tls_ca, sizeof c->tls_ca);
+		memcpy(c->tls_crl, h->conf.tls_crl, sizeof c->tls_crl);
+	} else if (certify_wanted(&h->conf)) {
+		err = certify_all(h, c, why);
+	}
+	key = err ? NULL : conf_needs_restart(conf_rows, conf_row_n, &h->conf, c);
+	if (key)
+		fprintf(stderr, "merlon: %s: a change takes effect after a restart\n", key);
+	return err;
+}
+
+static void reload(struct house *h)
+{
+	static struct conf c;
+	char why[256];
+
+	if (reload_checked(h, &c, why) != ERR_OK) {
+		fprintf(stderr, "merlon: not reloaded: %s\n", why);
+		return;
+	}
+	conf_take(conf_rows, conf_row_n, &h->conf, &c); /* for roles that start again */
+	send_conf(h);
 	fprintf(stderr, "merlon: configuration reloaded\n");
 }
 

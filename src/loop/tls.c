@@ -1,19 +1,18 @@
-/* TLS through OpenSSL: the context from files, and the transport (RFC 6733 §13.1, TS 33.210 §6.2). */
+/* TLS through OpenSSL: the context, and the transport (RFC 6733 §13.1, TS 33.210 §6.2). */
 #include "loop/tls.h"
 
 #include "base/log.h"
 #include "base/metric.h"
 #include "loop/inside.h"
+#include "loop/sign.h"
+#include "loop/tls_load.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #define CERT_LIST_MAX (32 * 1024) /* bytes of a peer's chain */
 #define CHAIN_DEPTH   5
@@ -25,62 +24,12 @@ static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 static char groups[] = "X25519:P-256:P-384";
 
 struct tls {
+	pthread_mutex_t lock; /* of ctx: a handshake begins, or it is renewed */
 	SSL_CTX *ctx;
+	struct sign_line *signer;
 };
 
 /* --- the context ---------------------------------------------------------------------------- */
-
-struct file {
-	const char *what, *path;
-	char *why;
-};
-
-static bool bad(const struct file *f, const char *reason)
-{
-	char line[512];
-
-	snprintf(line, sizeof line, "tls.%s %s: %s", f->what, f->path ? f->path : "(none)", reason);
-	view_text(view_first(view_of(line), 255), f->why, 256);
-	return false;
-}
-
-/* What OpenSSL said, or why the file cannot be read. */
-static bool bad_file(const struct file *f, const char *otherwise)
-{
-	unsigned long e = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(e);
-	FILE *probe;
-	int error;
-	char text[128];
-
-	errno = 0;
-	probe = f->path ? fopen(f->path, "re") : NULL;
-	error = errno;
-	if (probe)
-		fclose(probe);
-	if (!f->path)
-		return bad(f, "not configured");
-	if (!probe) {
-		snprintf(text, sizeof text, "%s", error_text(error));
-		text[0] = (char)tolower((unsigned char)text[0]);
-		return bad(f, text);
-	}
-	/* "ee key too small" and its like */
-	if (ERR_GET_LIB(e) == ERR_LIB_SSL && !ERR_COMMON_ERROR(e) && reason)
-		return bad(f, reason);
-	return bad(f, otherwise);
-}
-
-static bool bad_time(const struct file *f, const char *what, const ASN1_TIME *t)
-{
-	struct tm tm = { 0 };
-	char text[96], at[32];
-
-	ASN1_TIME_to_tm(t, &tm);
-	strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	snprintf(text, sizeof text, "%s %s", what, at);
-	return bad(f, text);
-}
 
 static int no_password(char *buf, int size, int writing, void *user)
 {
@@ -117,65 +66,75 @@ static SSL_CTX *context(void)
 	return ctx;
 }
 
-static bool load_own(SSL_CTX *ctx, const struct tls_files *f, char why[256])
+static SSL_CTX *context_of(const struct tls_pems *p, struct sign_line *signer, char why[256])
 {
-	struct file chain = { "chain", f->chain, why }, key = { "key", f->key, why };
-	const X509 *own;
+	SSL_CTX *ctx;
 
-	if (!f->chain || SSL_CTX_use_certificate_chain_file(ctx, f->chain) != 1)
-		return bad_file(&chain, "no certificate in PEM form");
-	own = SSL_CTX_get0_certificate(ctx);
-	if (X509_cmp_current_time(X509_get0_notAfter(own)) <= 0)
-		return bad_time(&chain, "expired since", X509_get0_notAfter(own));
-	if (X509_cmp_current_time(X509_get0_notBefore(own)) > 0)
-		return bad_time(&chain, "not valid before", X509_get0_notBefore(own));
+	why[0] = 0;
 	ERR_clear_error();
-	if (f->key && SSL_CTX_use_PrivateKey_file(ctx, f->key, SSL_FILETYPE_PEM) == 1 &&
-	    SSL_CTX_check_private_key(ctx) == 1)
-		return true;
-	if (ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_X509)
-		return bad(&key, "does not match the certificate");
-	return bad_file(&key, "no unencrypted private key in PEM form");
+	ctx = context();
+	if (ctx && tls_load(ctx, p, signer, why))
+		return ctx;
+	if (!why[0]) {
+		const char *reason = ERR_reason_error_string(ERR_peek_error());
+
+		snprintf(why, 256, "tls: OpenSSL cannot be set up: %.200s", reason ? reason : "?");
+	}
+	ERR_clear_error();
+	SSL_CTX_free(ctx);
+	return NULL;
 }
 
-static bool load_trust(SSL_CTX *ctx, const struct tls_files *f, char why[256])
+static enum err read_all(const struct tls_files *f, struct tls_pems *p, char why[256])
 {
-	struct file ca = { "ca", f->ca, why }, crl = { "crl", f->crl, why };
-	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-	X509_LOOKUP *lookup;
+	enum err err = tls_read_file("chain", f->chain, &p->chain, why);
 
-	if (!f->ca || SSL_CTX_load_verify_file(ctx, f->ca) != 1)
-		return bad_file(&ca, "no CA certificate in PEM form");
-	SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(f->ca));
-	if (!f->crl)
-		return true;
-	lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-	if (!lookup || X509_load_crl_file(lookup, f->crl, X509_FILETYPE_PEM) < 1)
-		return bad_file(&crl, "no CRL in PEM form");
-	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
-	return true;
+	if (!err && !f->signer)
+		err = tls_read_file("key", f->key, &p->key, why);
+	if (!err)
+		err = tls_read_file("ca", f->ca, &p->ca, why);
+	if (!err && f->crl)
+		err = tls_read_file("crl", f->crl, &p->crl, why);
+	return err;
 }
 
 struct tls *tls_new(const struct tls_files *f, enum err *err, char why[256])
 {
 	struct tls *t = calloc(1, sizeof *t);
+	struct tls_pems p = { 0 };
 
 	why[0] = 0;
 	*err = ERR_FULL;
 	if (!t)
 		return NULL;
-	ERR_clear_error();
-	t->ctx = context();
-	if (t->ctx && load_own(t->ctx, f, why) && load_trust(t->ctx, f, why)) {
-		*err = ERR_OK;
+	pthread_mutex_init(&t->lock, NULL);
+	t->signer = f->signer;
+	*err = read_all(f, &p, why);
+	t->ctx = *err ? NULL : context_of(&p, f->signer, why);
+	if (!*err && !t->ctx)
+		*err = ERR_CONFIG;
+	tls_forget(&p.chain);
+	tls_forget(&p.key);
+	tls_forget(&p.ca);
+	tls_forget(&p.crl);
+	if (!*err)
 		return t;
-	}
-	*err = ERR_CONFIG;
-	if (!why[0])
-		snprintf(why, 256, "tls: OpenSSL cannot be set up");
-	ERR_clear_error();
 	tls_free(t);
 	return NULL;
+}
+
+enum err tls_renew(struct tls *t, const struct tls_pems *p, char why[256])
+{
+	SSL_CTX *ctx = context_of(p, t->signer, why), *old;
+
+	if (!ctx)
+		return ERR_CONFIG;
+	pthread_mutex_lock(&t->lock);
+	old = t->ctx;
+	t->ctx = ctx;
+	pthread_mutex_unlock(&t->lock);
+	SSL_CTX_free(old); /* each open connection holds it as well */
+	return ERR_OK;
 }
 
 void tls_free(struct tls *t)
@@ -183,15 +142,17 @@ void tls_free(struct tls *t)
 	if (!t)
 		return;
 	SSL_CTX_free(t->ctx);
+	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
 
-int tls_days_left(const struct tls *t)
+int tls_days_left(struct tls *t)
 {
-	const ASN1_TIME *end = X509_get0_notAfter(SSL_CTX_get0_certificate(t->ctx));
 	int days = 0, seconds = 0;
 
-	ASN1_TIME_diff(&days, &seconds, NULL, end);
+	pthread_mutex_lock(&t->lock);
+	ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(SSL_CTX_get0_certificate(t->ctx)));
+	pthread_mutex_unlock(&t->lock);
 	return seconds < 0 ? days - 1 : days;
 }
 
@@ -267,6 +228,8 @@ static enum err refuse(struct conn *c, long verify)
 
 	if (verify != X509_V_OK)
 		reason = X509_verify_cert_error_string(verify);
+	if (sign_why())
+		reason = sign_why();
 	c->why = reason ? reason : "closed by the peer during the TLS handshake";
 	metric_add(M_LOOP_CLOSED, CUT_TLS, 1);
 	log_refused(c);
@@ -281,7 +244,9 @@ static enum err begin(struct conn *c)
 
 	if (err)
 		return err;
+	pthread_mutex_lock(&c->tls->lock);
 	ssl = SSL_new(c->tls->ctx);
+	pthread_mutex_unlock(&c->tls->lock);
 	if (!ssl || !SSL_set_fd(ssl, c->fd)) {
 		SSL_free(ssl);
 		c->why = "out of memory";
@@ -305,6 +270,7 @@ static enum err tls_handshake(struct conn *c)
 	if (err)
 		return err;
 	ERR_clear_error();
+	sign_why_clear();
 	r = SSL_do_handshake(c->session);
 	if (r != 1) {
 		int e = SSL_get_error(c->session, r);

@@ -200,7 +200,7 @@ static struct tls *load(const char *chain, const char *key, const char *trust, c
 			char why[256])
 {
 	struct tls_files f = { chain ? path(chain) : NULL, key ? path(key) : NULL,
-			       trust ? path(trust) : NULL, crl ? path(crl) : NULL };
+			       trust ? path(trust) : NULL, crl ? path(crl) : NULL, NULL };
 	enum err err;
 	struct tls *t = tls_new(&f, &err, why);
 

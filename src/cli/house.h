@@ -1,0 +1,45 @@
+/* What the supervisor's files share: the roles of one configuration as processes. */
+#pragma once
+#include "cli/supervise.h"
+#include "loop/child.h"
+
+struct seat {
+	const struct role *role;
+	struct child child;
+	int page_fd, page_ro;	 /* the page of figures: the role's own end; watch's, which only reads */
+	int event_in, event_out; /* event_in: the role's end; event_out: watch's */
+	int line_fd;		 /* while it starts: its line to the signer; else -1 */
+	bool up;
+};
+
+struct house {
+	const struct supervise *how;
+	struct conf conf;
+	uint8_t site_key[16];
+	struct seat seat[ROLE_MAX];
+	size_t seat_n;
+	const struct seat *starting;
+};
+
+/* role_body.c: what a role's process does, from start to end; for child_start. `ctx` is the house. */
+int role_body(void *ctx, int control);
+
+/* --- certify.c: certificates, and the lines between the signer and who asks it ---------------------- */
+
+/* Words that go with CHILD_RELOAD, and what descriptors. */
+#define SAY_CONF	 "configuration" /* the configuration */
+#define SAY_KEYS	 "keys"		 /* to the signer: the configuration, chain, key; it answers */
+#define SAY_CERTIFICATES "certificates"	 /* the configuration, chain, CAs, CRL if any; it answers */
+#define SAY_FORGET	 "forget"	 /* to the signer: older keys are of no use any more */
+#define SAY_LINE	 "line "	 /* and a role's name: one end of a line; to both */
+
+/* Does this configuration have a signer? */
+bool certify_wanted(const struct conf *c);
+/* A line for a role that is about to start: into line_fd, and to the signer. */
+bool certify_line(struct house *h, struct seat *s);
+/* The signer takes what the files hold now, if it is not the same. */
+enum err MUST_USE certify_signer(struct house *h, const struct conf *c, char why[256]);
+/* The signer, then all who ask it. ERR_CONFIG with one clear line: nobody, or not all, took it over. */
+enum err MUST_USE certify_all(struct house *h, const struct conf *c, char why[256]);
+/* The signer was started again: new lines, and the certificates that go with its key. */
+void certify_again(struct house *h);
