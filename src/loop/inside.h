@@ -176,6 +176,8 @@ struct loop {
 	struct crowd crowd;
 	uint32_t timer_n;
 	uint32_t frames;         /* handed over in this wake-up */
+	uint64_t gather_ms, gathered; /* frames since then */
+	bool busy;
 	struct timer timers[16];
 	struct watch watches[32];
 	struct bridge *bridge;
