@@ -67,7 +67,7 @@ def load(name, port, pids, *options):
     cpu = "  ".join(f"{n} {c:.1f} us" for n, c in got["cpu"].items())
     late = "  ".join(f"{c} p50 {got[c]['p50_us'] / 1000:.2f} p99 {got[c]['p99_us'] / 1000:.2f} ms"
                      for c in ("AIR", "ULR", "ECR") if c in got)
-    print(f"{name:34} {got['per_s']:8.0f}/s  {cpu}  {late}  refused {got['refused']}", flush=True)
+    print(f"{name:43} {got['per_s']:8.0f}/s  {cpu}  {late}  refused {got['refused']}", flush=True)
     return got
 
 
@@ -133,8 +133,9 @@ def merlon(figures, work):
         home, both = {"home": pids["home"]}, pids
         figures["home"] = load("home, AIR", m.home_port, home, "mix=air", "window=256", "conns=1", *OWN)
         figures["home_ecr"] = load("home, ECR", m.home_port, home, "mix=ecr", "window=256", "conns=1", *OWN)
-        figures["air"] = load("edge and home, AIR", m.port, both, "mix=air", "window=512")
-        figures["attach"] = load("edge and home, attach", m.port, both, "mix=attach", "window=1024")
+        load("(warming up: what home carries is learned)", m.port, both, "mix=attach", "window=32")
+        figures["air"] = load("edge and home, AIR", m.port, both, "mix=air", "window=192")
+        figures["attach"] = load("edge and home, attach", m.port, both, "mix=attach", "window=448")
         figures["sync"] = fdatasync_ms(m.data_dir)
         print(f"one fdatasync of 4 KiB on that disk: p50 {figures['sync'][0]:.2f} p99 {figures['sync'][1]:.2f} ms")
         half = int(figures["air"]["per_s"] / 2)
