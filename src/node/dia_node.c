@@ -130,6 +130,7 @@ static struct dia_conn *conn_new(struct dia_node *n, const struct dia_link *link
 	if (!c || n->stopping || dia_conn_of_id(n, link->conn))
 		return NULL;
 	n->conn_free = c->next;
+	n->conn_high = (uint32_t)(c - n->conns) < n->conn_high ? n->conn_high : (uint32_t)(c - n->conns) + 1;
 	*c = (struct dia_conn){ .link = *link, .next = *at, .used = true };
 	c->until = n->now + CE_WAIT_MS;
 	*at = c;
@@ -273,11 +274,11 @@ static void tick(struct dia_node *n, struct dia_conn *c)
 void dia_node_tick(struct dia_node *n, uint64_t now)
 {
 	n->now = now;
-	for (struct dia_conn *c = n->conns; c < n->conns + n->conn_n; c++) {
+	for (struct dia_conn *c = n->conns; c < n->conns + n->conn_high; c++) {
 		if (c->used)
 			tick(n, c);
 	}
-	for (struct dia_peer *p = n->peers; p < n->peers + n->peer_n; p++)
+	for (struct dia_peer *p = n->peers; p < n->peers + n->peer_high; p++)
 		dia_peer_tick(n, p);
 	dia_pending_tick(n);
 }
@@ -288,11 +289,11 @@ bool dia_node_stop(struct dia_node *n, uint32_t disconnect_cause, uint64_t now)
 
 	n->now = now;
 	n->stopping = true;
-	for (struct dia_conn *c = n->conns; c < n->conns + n->conn_n; c++) {
+	for (struct dia_conn *c = n->conns; c < n->conns + n->conn_high; c++) {
 		if (c->used)
 			dia_conn_bye(n, c, disconnect_cause);
 	}
-	for (struct dia_conn *c = n->conns; c < n->conns + n->conn_n; c++) {
+	for (struct dia_conn *c = n->conns; c < n->conns + n->conn_high; c++) {
 		if (c->used)
 			tick(n, c);
 		closed = closed && !c->used;

@@ -69,6 +69,8 @@ static struct dia_peer *peer_new(struct dia_node *n)
 	if (!best)
 		return NULL;
 	unname(n, best);
+	if (n->peers + n->peer_high == best)
+		n->peer_high++;
 	*best = (struct dia_peer){ .used = true, .pending_first = NO_PENDING, .backoff_ms = BACKOFF_MIN_MS };
 	best->info.load = UINT64_MAX;
 	best->info.since_ms = n->now;

@@ -58,9 +58,9 @@ struct dia_peer *dia_node_peer_next(struct dia_node *n, struct dia_peer *after)
 {
 	struct dia_peer *p = after ? after + 1 : n->peers;
 
-	while (p < n->peers + n->peer_n && (!p->used || p->removed))
+	while (p < n->peers + n->peer_high && (!p->used || p->removed))
 		p++;
-	return p < n->peers + n->peer_n ? p : NULL;
+	return p < n->peers + n->peer_high ? p : NULL;
 }
 
 const struct dia_peer_info *dia_peer_info(const struct dia_peer *p)

@@ -91,9 +91,9 @@ struct dia_node {
 	uint8_t key[HASH_KEY];
 
 	struct dia_conn *conns, *conn_free, **conn_of;
-	uint32_t conn_n, conn_mask;
+	uint32_t conn_n, conn_mask, conn_high; /* none above was ever used, so none need be looked at */
 	struct dia_peer *peers, **host_of;
-	uint32_t peer_n, host_mask;
+	uint32_t peer_n, host_mask, peer_high;
 	struct dia_peer **open[3]; /* by kind */
 	uint32_t open_n[3];
 
