@@ -12,6 +12,7 @@
 
 #define ID_PREFIX 5 /* MCC and MNC stay readable */
 #define LINE_MAX_BYTES 4096
+#define PER_SECOND 500
 
 static const char *const level_names[] = {"error", "note", "debug"};
 static const char *role_name = "merlon";
@@ -126,6 +127,25 @@ static void emit(const uint8_t *p, size_t n)
 	}
 }
 
+/* Has this thread written too many events of this name within the second? A peer can make us say the
+ * same thing over and over; it must not cost a line each time. Names that share a place share the limit. */
+static bool too_often(const char *event)
+{
+	static _Thread_local struct {
+		time_t second;
+		uint32_t n;
+	} places[64];
+	size_t at = ((uintptr_t)event * 0x9e3779b97f4a7c15u) >> 58;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	if (places[at].second != t.tv_sec) {
+		places[at].second = t.tv_sec;
+		places[at].n = 0;
+	}
+	return ++places[at].n > PER_SECOND;
+}
+
 void log_write(enum log_level level, const char *event, const struct kv *kv)
 {
 	uint8_t line[LINE_MAX_BYTES];
@@ -133,6 +153,10 @@ void log_write(enum log_level level, const char *event, const struct kv *kv)
 
 	if (level > shown)
 		return;
+	if (level != LOG_ERROR && too_often(event)) {
+		atomic_fetch_add(&lost, 1);
+		return;
+	}
 	put_head(&w, level, event);
 	for (; kv->kind != KV_END; kv++) {
 		size_t before = w.n;

@@ -37,6 +37,8 @@ struct kv kv_real(const char *key, double real);
  * keyed hash, so that a log can be handed on without handing on the subscriber. */
 struct kv kv_id(const char *key, uint64_t bcd);
 
+/* Beyond 500 a second of one name (and thread) notes are not written but counted as lost; errors are
+ * always written. */
 void log_write(enum log_level level, const char *event, const struct kv *kv);
 
 /* Once per process: its role (borrowed), the site's key for pseudonyms, the lowest level shown. */
@@ -51,5 +53,5 @@ void log_clear_identities(bool clear);
 /* Send events to a connected non-blocking datagram socket from now on; -1: standard error. */
 void log_to(int fd);
 
-/* Events that found the socket full since the start. */
+/* Events that found the socket full, or came too often, since the start. */
 uint64_t log_lost(void);

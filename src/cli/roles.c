@@ -167,6 +167,7 @@ static void fill_edge(struct role_env *e)
 	x->stranger_max = c->edge_strangers;
 	x->stranger_address_max = c->edge_strangers_address;
 	x->address_max = c->edge_conn_address;
+	x->request_max = c->edge_request_max;
 	x->unread_max = (uint32_t)c->edge_unread << 20;
 	x->in_flight = c->edge_in_flight;
 	x->answer_ms = c->edge_answer_ms;

@@ -31,6 +31,7 @@ struct edge_conf {
 	struct tls *tls; /* NULL: TLS listeners are refused */
 	uint32_t workers, conn_max, in_flight, answer_ms, watchdog_ms;
 	uint32_t stranger_max, stranger_address_max, address_max; /* loop_limits */
+	uint32_t request_max; /* bytes of a partner's request to home; more is answered 5012 */
 	uint32_t unread_max; /* bytes waiting for peers that do not read, a worker */
 	uint32_t concurrency, capacity, sightings;
 	bool clear;	   /* accept partners without TLS where their record allows it */

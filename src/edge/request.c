@@ -270,6 +270,10 @@ void edge_request(void *ctx, struct dia_peer *from, const struct msg *m, const s
 	if (dia_peer_info(from)->kind == DIA_OWN) /* the judge knows our own network by its record */
 		f.peer_plmn = own_plmn(w);
 	edge_live_add(w, f.peer_plmn, LIVE_ARRIVED);
+	if (f.direction == DIR_TO_HOME && raw.n > w->edge->conf->request_max) {
+		malformed(w, from, m, h, raw, ERR_FULL); /* nobody says so much */
+		return;
+	}
 	if (loops(w, &f)) {
 		refuse(w, from, m, h, raw, ERR_OK, LOOP_DETECTED);
 		return;

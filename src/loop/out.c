@@ -138,6 +138,9 @@ static void written(struct conn *c)
 	c->out.head = c->out.n = 0;
 	if (c->unread_ms || c->out.cap > OUT_KEEP)
 		conn_unread(c, true);
+	if (c->paused)
+		conn_again(c); /* what has come meanwhile */
+	c->paused = false;
 	if (c->state == CONN_UP) {
 		conn_arm(c, EPOLLIN);
 	} else if (c->eof) {
@@ -160,7 +163,8 @@ static void flush(struct conn *c)
 		enum err err = v.n > 0 ? c->via->write(c, v, &done) : ERR_OK;
 
 		if (err == ERR_AGAIN) {
-			conn_arm(c, c->eof ? EPOLLOUT : EPOLLIN | EPOLLOUT);
+			c->paused |= c->inbound && b->n - b->head > OUT_PAUSE;
+			conn_arm(c, c->eof || c->paused ? EPOLLOUT : EPOLLIN | EPOLLOUT);
 			conn_unread(c, b->head > began);
 			return;
 		}

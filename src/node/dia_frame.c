@@ -138,14 +138,13 @@ static void base(struct dia_node *n, struct dia_conn *c, const struct frame *f)
 	if (is(f, DIA_CODE_DW, true)) {
 		note_state(c->peer, f);
 		dia_base_send_dwa(n, c, &f->h);
-	} else if (is(f, DIA_CODE_DW, false)) {
-		note_state(c->peer, f);
 	} else if (is(f, DIA_CODE_DP, true)) {
 		on_dpr(n, c, f);
-	} else if (is(f, DIA_CODE_DP, false)) {
-		if (c->dpr_out)
-			dia_conn_drop(n, c, "disconnected");
-	} else if (is_request(f)) { /* a CER in between: the same as before, or it could not come here */
+	} else if (is(f, DIA_CODE_DP, false) && c->dpr_out) {
+		dia_conn_drop(n, c, "disconnected");
+	} else if (!is_request(f)) {
+		metric_add(M_DIA_DROPPED, DIA_DROPPED_UNMATCHED, 1);
+	} else { /* a CER in between: the same as before, or it could not come here */
 		c->ce_hop = f->h.hop_by_hop;
 		c->ce_end = f->h.end_to_end;
 		dia_base_send_cea(n, c, RESULT_SUCCESS);
@@ -202,7 +201,9 @@ static void when_open(struct dia_node *n, struct dia_conn *c, const struct frame
 	dia_watch_heard(n, c, dwa && !f->err);
 	if (!c->used || c->link.conn != id || c->state == DIA_CLOSING)
 		return; /* the caller, told that the peer is open, did something else */
-	if (is_base(f))
+	if (dwa && !f->err)
+		note_state(c->peer, f);
+	else if (is_base(f))
 		base(n, c, f);
 	else
 		application(n, c, f);
