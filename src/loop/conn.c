@@ -140,7 +140,8 @@ void conn_sweep(struct loop *l)
 		left -= c != NULL;
 		if (c && c->state == CONN_UP && c->unread_ms && l->now_ms - c->unread_ms >= unread_ms)
 			conn_cut(c, CUT_OUTPUT, "reads nothing");
-		if (!c || (c->paused && c->state == CONN_UP) || c->deadline_ms == 0 || l->now_ms < c->deadline_ms)
+		if (!c || (c->paused && c->state == CONN_UP) || c->deadline_ms == 0 ||
+		    l->now_ms < c->deadline_ms)
 			continue;
 		if (c->state == CONN_HANDSHAKE)
 			conn_cut(c, CUT_TIME, c->inbound ? "no handshake in time" : "connection timed out");

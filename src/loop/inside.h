@@ -19,8 +19,8 @@
 #define MESSAGE_TIMES 2
 #define UNREAD_TIMES  6
 #define OUT_FAIR   65536u /* who has less than this waiting is never cut for what waits in all */
-#define OUT_PAUSE  (1u << 20) /* who leaves more than this unread is not read from; not whom we dialled: two that
-			       * wait for each other would wait for ever */
+#define OUT_PAUSE  (1u << 20) /* who leaves more than this unread is not read from; not whom we
+			       * dialled: two that wait for each other would wait for ever */
 #define OUT_KEEP   262144u /* a buffer that grew beyond is given back when it is empty */
 #define LOBBY_US   1000   /* a wake-up's time for strangers and new connections */
 #define LOBBY_EVENTS 8
