@@ -84,6 +84,16 @@ static bool read_status(long pid, char text[4096])
 	return n > 0;
 }
 
+/* Roles that were started one by one (watch.socket) have a supervisor each. */
+static bool is_supervisor(const struct audit *a, long pid, long of_keeper)
+{
+	char status[4096];
+
+	return pid == of_keeper || (a->reach->conf.watch_socket[0] && pid > 1 &&
+				    read_status(pid, status) &&
+				    strncmp(status, "Name:\tmerlon\n", 13) == 0);
+}
+
 /* The supervisor: the parent of the process that listens on the keeper's socket. */
 static long supervisor_of(const struct audit *a)
 {
@@ -131,7 +141,8 @@ enum state see_sandbox(struct audit *a, const struct attempt *t, struct proof *p
 
 		if (!isdigit((unsigned char)e->d_name[0]) ||
 		    !read_status(strtol(e->d_name, NULL, 10), status) ||
-		    status_of(status, "\nPPid:") != supervisor || !is_role(a, status, &role))
+		    !is_role(a, status, &role) ||
+		    !is_supervisor(a, status_of(status, "\nPPid:"), supervisor))
 			continue;
 		n++;
 		if (status_of(status, "\nSeccomp:") != 2)

@@ -3,6 +3,7 @@
 #include "cli/args.h"
 
 int cmd_run(int argc, char **argv);
+int cmd_prepare(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_export(int argc, char **argv);

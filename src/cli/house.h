@@ -19,6 +19,7 @@ struct house {
 	struct seat seat[ROLE_MAX];
 	size_t seat_n;
 	const struct seat *starting;
+	int lent; /* connection to a watch elsewhere, or -1 */
 };
 
 /* role_body.c: what a role's process does, from start to end; for child_start. `ctx` is the house. */

@@ -7,6 +7,7 @@
 const struct command commands[] = {
     {"run", "run [--config FILE]", "start the roles of a configuration", cmd_run},
     {"check", "check [--config FILE]", "say whether a configuration would be taken", cmd_check},
+    {"prepare", "prepare [--config FILE]", "make a data directory ready for roles started one by one", cmd_prepare},
     {"import", "import FILE...", "load subscriptions or equipment lists", cmd_import},
     {"export", "export KIND", "write records as CSV or JSON lines", cmd_export},
     {"show", "show OBJECT KEY", "show one record", cmd_show},

@@ -35,14 +35,26 @@ static enum err make_dir(const char *path, char why[256])
 	return ERR_OK;
 }
 
+const char *prepare_secret(const char *name, const char *path, char room[CONF_TEXT_MAX])
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	if (!dir || snprintf(room, CONF_TEXT_MAX, "%s/%s", dir, name) >= CONF_TEXT_MAX ||
+	    access(room, F_OK) != 0)
+		return path;
+	return room;
+}
+
 static enum err site_key_of(const char *dir, uint8_t key[16], char why[256])
 {
-	char path[CONF_TEXT_MAX + 16], new[CONF_TEXT_MAX + 24];
+	char usual[CONF_TEXT_MAX + 16], new[CONF_TEXT_MAX + 24], room[CONF_TEXT_MAX];
+	const char *path;
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof path, "%s/site.key", dir);
-	snprintf(new, sizeof new, "%s.new", path);
+	snprintf(usual, sizeof usual, "%s/site.key", dir);
+	snprintf(new, sizeof new, "%s.new", usual);
+	path = prepare_secret("site.key", usual, room);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) { /* whole or not at all, whatever crashes meanwhile */
 		if (random_bytes(key, 16) != ERR_OK)
@@ -92,6 +104,19 @@ enum err prepare_data(const struct conf *c, uint8_t site_key[16], char why[256])
 	return seal_master_make(c->master_key, why);
 }
 
+const char *prepare_user(const struct conf *c, const struct role *r, char name[64])
+{
+	snprintf(name, 64, "%.40s-%s", c->user, r->name);
+	if (!c->user[0] || getuid() != 0)
+		return NULL;
+	if (getpwnam(name))
+		return name;
+	if (getpwnam(c->user))
+		return c->user;
+	snprintf(name, 64, "%u", 61184u + (unsigned int)(r - roles));
+	return name;
+}
+
 static bool ids_of(const char *user, uid_t *uid, gid_t *gid)
 {
 	char *end;
@@ -106,7 +131,9 @@ static bool ids_of(const char *user, uid_t *uid, gid_t *gid)
 /* A file, or a directory and what lies in it: stores are one level deep. */
 static enum err own(const char *path, uid_t uid, gid_t gid, char why[256])
 {
-	DIR *d = opendir(path);
+	/* Never through a link: who owns the directory could point it at anything. */
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *e;
 	enum err err = ERR_OK;
 	struct stat st;

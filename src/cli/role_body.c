@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,26 +152,11 @@ static bool map_pages(struct house *h, const struct seat *mine, struct role_env 
 	return true;
 }
 
-/* A user of the role's own where the system has one; else the common one; else the number that a
- * role without a user gets. Empty: stay. */
-static const char *user_of(const struct house *h, const struct role *r, char name[64])
-{
-	snprintf(name, 64, "%.40s-%s", h->conf.user, r->name);
-	if (!h->conf.user[0] || getuid() != 0)
-		return NULL;
-	if (getpwnam(name))
-		return name;
-	if (getpwnam(h->conf.user))
-		return h->conf.user;
-	snprintf(name, 64, "%u", 61184u + (unsigned int)(r - roles));
-	return name;
-}
-
 static enum err enter_sandbox(struct house *h, struct role_env *e, char why[256])
 {
 	char name[64], degraded[128] = "", stores[CONF_TEXT_MAX];
 	const char *dir = e->role->stores && conf_stores(&h->conf, stores) ? stores : h->conf.data_dir;
-	struct sandbox box = {.user = user_of(h, e->role, name),
+	struct sandbox box = {.user = prepare_user(&h->conf, e->role, name),
 			      .network = e->role->network,
 			      .threads = true,
 			      .write_dir = e->role->writes ? dir : NULL};

@@ -1,7 +1,9 @@
 #include "cli/roles.h"
 
 #include "base/log.h"
+#include "cli/supervise.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -245,7 +247,7 @@ static enum err open_home(struct role_env *e, char why[256])
 	    .data_dir = c->data_dir,
 	    .stores = e->stores,
 	    .partition = c->home_partition,
-	    .master_key = c->master_key,
+	    .master_key = prepare_secret("master.key", c->master_key, e->secret),
 	    .host = view_of(c->home_host),
 	    .realm = view_of(c->realm),
 	    .own_plmn = c->plmn,
@@ -282,11 +284,39 @@ static void stop_home(struct role_env *e)
 	atomic_store(&e->stop, true);
 }
 
+/* Roles that the configuration names and another supervisor starts: not ready until they come. */
+static void expect_guests(struct role_env *e)
+{
+	struct watch_conf *w = &e->watch;
+	size_t own = w->role_n, k;
+	char name[64];
+
+	for (size_t i = 0; i < e->conf.roles.n && w->role_n < WATCH_ROLE_MAX; i++) {
+		const struct role *r = role_find(e->conf.roles.text[i]);
+
+		for (k = 0; r && k < own && strcmp(w->role[k].name, r->name) != 0; k++)
+			;
+		if (r && k == own)
+			w->role[w->role_n++] = (struct watch_role){r->name, NULL, -1};
+	}
+	for (size_t i = 0; i < role_n && e->conf.user[0]; i++) {
+		const struct passwd *p;
+
+		snprintf(name, sizeof name, "%.40s-%s", e->conf.user, roles[i].name);
+		p = getpwnam(name);
+		if (p)
+			w->guest[w->guest_n++] = p->pw_uid;
+	}
+}
+
 static enum err open_watch(struct role_env *e, char why[256])
 {
 	e->watch.listen = e->conf.watch_listen;
 	e->watch.events = e->conf.watch_events;
 	e->watch.to_syslog = e->conf.watch_syslog;
+	e->watch.door = e->conf.watch_socket[0] ? e->conf.watch_socket : NULL;
+	if (e->watch.door)
+		expect_guests(e);
 	return watch_start(&e->watcher, &e->watch, why);
 }
 
@@ -341,7 +371,7 @@ const struct role roles[] = {
      .renew = renew_tls,
      .asks = true,
      .network = true,
-     .own = {NULL}},
+     .own = {"sightings.0", "sightings.1"}},
     {.name = "signer", /* there by itself where roles speak TLS */
      .order = 1,
      .early = true,

@@ -32,6 +32,7 @@ struct role_env {
 	struct keeper_conf keeper_conf;
 	struct endpoint listen[CONF_LIST_MAX];
 	char stores[CONF_TEXT_MAX]; /* of home */
+	char secret[CONF_TEXT_MAX]; /* of home: where its master key is */
 	struct edge *edge;
 	struct home *home;
 	struct keeper *keeper;

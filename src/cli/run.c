@@ -12,6 +12,7 @@
 struct run {
 	const char *file, *data_dir;
 	bool demo;
+	struct arg_many role;
 };
 
 /* Where the demo's files lie: beside an installed merlon, or in the checkout that it is run from.
@@ -89,6 +90,14 @@ static void up(const struct conf *c, void *ctx)
 {
 	const struct run *run = ctx;
 
+	if (run->role.n > 0) {
+		printf("merlon %s: up:", MERLON_VERSION);
+		for (size_t i = 0; i < run->role.n; i++)
+			printf(" %s", run->role.text[i]);
+		printf("\n");
+		fflush(stdout);
+		return;
+	}
 	if (run->demo)
 		load_demo(run);
 	printf("merlon %s is up: network %s\n", MERLON_VERSION, c->realm);
@@ -103,7 +112,7 @@ static void up(const struct conf *c, void *ctx)
 int cmd_run(int argc, char **argv)
 {
 	static const struct command me = {
-	    "run", "run [--config FILE] [--data DIR] [--demo]",
+	    "run", "run [--config FILE] [--data DIR] [--demo] [--role NAME]...",
 	    "Start the roles of a configuration, each a process with its own user and sandbox, and "
 	    "keep them\n"
 	    "running. SIGHUP reloads, SIGTERM or Ctrl-C stops. Without a configuration: defaults.",
@@ -114,6 +123,10 @@ int cmd_run(int argc, char **argv)
 	     0, 0},
 	    {"--data", ARG_TEXT, &run.data_dir, "DIR",
 	     "the data directory, if another than configured", 0, 0},
+	    {"--role", ARG_MANY, &run.role, "NAME",
+	     "start this role alone, others elsewhere, as merlon prepare has made it ready; may be "
+	     "repeated",
+	     0, 0},
 	    {"--demo", ARG_FLAG, &run.demo, "", "load the demo network: partners, tenants, 30 SIMs",
 	     0, 0},
 	};
@@ -131,5 +144,7 @@ int cmd_run(int argc, char **argv)
 	s.file = run.file = conf_file(run.file);
 	s.data_dir = run.data_dir;
 	s.demo = run.demo;
+	s.role = run.role.text;
+	s.role_n = run.role.n;
 	return supervise(&s);
 }

@@ -2,6 +2,8 @@
 
 #include "cli/args.h"
 #include "cli/house.h"
+#include "cli/lend.h"
+#include "cli/notify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,16 +138,42 @@ static enum err seat_role(struct house *h, const struct role *r, char why[256])
 	return ERR_OK;
 }
 
+/* Do the roles that were asked for, alone, speak TLS? Else its key is nothing that they may read. */
+static bool speaks_tls(const struct house *h, const struct conf *c)
+{
+	bool home = false;
+
+	for (size_t i = 0; i < c->home_listen.n; i++)
+		home |= strncmp(c->home_listen.text[i], "tls:", 4) == 0;
+	for (size_t i = 0; i < h->how->role_n; i++) {
+		if (strcmp(h->how->role[i], "edge") == 0 ||
+		    (home && strcmp(h->how->role[i], "home") == 0))
+			return true;
+	}
+	return h->how->role_n == 0;
+}
+
+static enum err read_conf(const struct house *h, struct conf *c, char why[256])
+{
+	enum err err = conf_read(h->how->file, c, why);
+
+	if (!err && !speaks_tls(h, c))
+		c->tls_chain[0] = c->tls_key[0] = c->tls_ca[0] = c->tls_crl[0] = 0;
+	return err;
+}
+
 static enum err seat_roles(struct house *h, char why[256])
 {
 	enum err err = ERR_OK;
+	size_t n = h->how->role_n ? h->how->role_n : h->conf.roles.n;
 
-	for (size_t i = 0; i < h->conf.roles.n && !err; i++) {
-		const struct role *r = role_find(h->conf.roles.text[i]);
+	for (size_t i = 0; i < n && i < ROLE_MAX - 1 && !err; i++) {
+		const char *name = h->how->role_n ? h->how->role[i] : h->conf.roles.text[i];
+		const struct role *r = role_find(name);
 
 		if (!r) {
 			snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge",
-				 h->conf.roles.text[i]);
+				 name);
 			return ERR_CONFIG;
 		}
 		if (strcmp(r->name, "signer") != 0)
@@ -219,7 +247,7 @@ static void send_conf(struct house *h)
 static enum err reload_checked(struct house *h, struct conf *c, char why[256])
 {
 	const char *key;
-	enum err err = h->how->file ? conf_read(h->how->file, c, why) : ERR_CONFIG;
+	enum err err = h->how->file ? read_conf(h, c, why) : ERR_CONFIG;
 
 	if (!h->how->file)
 		snprintf(why, 256, "there is no configuration file");
@@ -254,6 +282,28 @@ static void reload(struct house *h)
 	fprintf(stderr, "merlon: configuration reloaded\n");
 }
 
+/* A watch that is not ours gets what one of ours would have. A signer is shown beside edge's alone. */
+static void lend_seats(struct house *h)
+{
+	struct lent rows[ROLE_MAX];
+	bool edge = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->seat_n; i++) {
+		if (h->seat[i].role->sees)
+			return;
+		edge |= strcmp(h->seat[i].role->name, "edge") == 0;
+	}
+	for (size_t i = 0; i < h->seat_n; i++) {
+		const struct seat *s = &h->seat[i];
+
+		if (edge || strcmp(s->role->name, "signer") != 0)
+			rows[n++] = (struct lent){s->role->name, s->page_ro, s->event_out};
+	}
+	if (h->conf.watch_socket[0])
+		lend(&h->lent, h->conf.watch_socket, rows, n);
+}
+
 /* Until a signal says stop. */
 static void mind(struct house *h, int signals)
 {
@@ -261,10 +311,11 @@ static void mind(struct house *h, int signals)
 	struct pollfd p[ROLE_MAX + 1];
 
 	for (;;) {
+		lend_seats(h);
 		p[0] = (struct pollfd){.fd = signals, .events = POLLIN};
 		for (size_t i = 0; i < h->seat_n; i++)
 			p[i + 1] = (struct pollfd){.fd = h->seat[i].child.pidfd, .events = POLLIN};
-		if (poll(p, h->seat_n + 1, 5000) <= 0)
+		if (poll(p, h->seat_n + 1, 1000) <= 0)
 			continue;
 		for (size_t i = 0; i < h->seat_n; i++) {
 			if (p[i + 1].revents)
@@ -295,10 +346,12 @@ int supervise(const struct supervise *how)
 {
 	static struct house h;
 	char why[256] = "";
-	enum err err = conf_read(how->file, &h.conf, why);
 	int signals = signals_open();
+	enum err err;
 
 	h.how = how;
+	h.lent = -1;
+	err = read_conf(&h, &h.conf, why);
 	if (!err && how->data_dir)
 		err = conf_move(&h.conf, how->data_dir, why);
 	if (!err)
@@ -312,7 +365,9 @@ int supervise(const struct supervise *how)
 	}
 	if (how->up)
 		how->up(&h.conf, how->ctx);
+	notify_systemd("READY=1");
 	mind(&h, signals);
+	notify_systemd("STOPPING=1");
 	fprintf(stderr, "\nmerlon: stopping\n");
 	stop_all(&h);
 	return EXIT_DONE;

@@ -65,31 +65,6 @@ static enum err settle(int dir_fd, int fd, const char *from, const char *to)
 	return ERR_OK;
 }
 
-enum err spool_pub_put(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC], char why[256])
-{
-	int dir = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
-	char text[HEX + 2];
-	enum err err = ERR_IO;
-
-	for (size_t i = 0; i < SEALBOX_PUBLIC; i++)
-		snprintf(text + 2 * i, 3, "%02x", pub[i]);
-	text[HEX] = '\n';
-	errno = 0;
-	if (dir >= 0)
-		fd = openat(dir, SPOOL_PUB ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd >= 0)
-		err = write_all(fd, (const uint8_t *)text, HEX + 1);
-	if (!err)
-		err = settle(dir, fd, SPOOL_PUB ".new", SPOOL_PUB);
-	if (err)
-		says(why, err, "cannot write " SPOOL_PUB " in", data_dir);
-	if (fd >= 0)
-		close(fd);
-	if (dir >= 0)
-		close(dir);
-	return err;
-}
-
 static int hex(uint8_t c)
 {
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -119,6 +94,37 @@ enum err spool_pub_get(const char *data_dir, uint8_t pub[SEALBOX_PUBLIC], char w
 			pub[i] = (uint8_t)(high << 4 | low);
 	}
 	return err ? says(why, err, "the vault's public key", path) : ERR_OK;
+}
+
+enum err spool_pub_put(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC], char why[256])
+{
+	int dir = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	char text[HEX + 2];
+	enum err err = ERR_IO;
+	uint8_t there[SEALBOX_PUBLIC];
+
+	if (dir >= 0 && spool_pub_get(data_dir, there, why) == ERR_OK &&
+	    memcmp(there, pub, sizeof there) == 0) {
+		close(dir); /* as it was: no right to write here is needed */
+		return ERR_OK;
+	}
+	for (size_t i = 0; i < SEALBOX_PUBLIC; i++)
+		snprintf(text + 2 * i, 3, "%02x", pub[i]);
+	text[HEX] = '\n';
+	errno = 0;
+	if (dir >= 0)
+		fd = openat(dir, SPOOL_PUB ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd >= 0)
+		err = write_all(fd, (const uint8_t *)text, HEX + 1);
+	if (!err)
+		err = settle(dir, fd, SPOOL_PUB ".new", SPOOL_PUB);
+	if (err)
+		says(why, err, "cannot write " SPOOL_PUB " in", data_dir);
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
+	return err;
 }
 
 /* A row belongs to its place: none can be moved, or doubled. */

@@ -267,9 +267,11 @@ static enum err open_db(struct store *st, char why[256])
 
 	snprintf(path, sizeof path, "%s/records.db", st->dir);
 	/* Made by us, for SQLite would let the world read it; its -wal and -shm take after it. */
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (fd >= 0)
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		(void)fchmod(fd, 0600); /* older versions let its group read it */
 		close(fd);
+	}
 	if (sqlite3_open_v2(path, &st->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 			    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
 		snprintf(why, 256, "%.180s: %.60s", path, sqlite3_errmsg(st->db));
@@ -384,7 +386,7 @@ static void anchor_write(struct store *st)
 	n = snprintf(text, sizeof text, "%020llu %s %s\n", (unsigned long long)st->journal_seq, head,
 		     seal);
 	snprintf(path, sizeof path, "%s/journal.head", st->dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	/* One sector, written in place: a crash leaves the old head or the new, and either is in the
 	 * journal. Only the first one must be there before anything is built on it. */
 	if (fd < 0 || pwrite(fd, text, (size_t)n, 0) != n || (!st->anchored && fsync(fd) != 0))

@@ -44,8 +44,15 @@ static void put_metric(const struct watch_role *r, size_t m, struct wr *to)
 	}
 }
 
+static bool is_ready(const struct watch_role *r)
+{
+	return r->page && load(&r->page->live.ready);
+}
+
 static bool counts(const struct watch_role *r, size_t m)
 {
+	if (!r->page)
+		return false;
 	for (unsigned int v = 0; v < metric_rows[m].value_n; v++) {
 		if (load(&r->page->metrics.cell[m][v]) > 0)
 			return true;
@@ -67,8 +74,8 @@ void text_metrics(const struct watch_conf *c, struct wr *to)
 	}
 	put(to, "# HELP merlon_role_ready the role serves\n# TYPE merlon_role_ready gauge\n");
 	for (size_t i = 0; i < c->role_n; i++)
-		put(to, "merlon_role_ready{role=\"%s\"} %llu\n", c->role[i].name,
-		    (unsigned long long)load(&c->role[i].page->live.ready));
+		put(to, "merlon_role_ready{role=\"%s\"} %d\n", c->role[i].name,
+		    is_ready(&c->role[i]));
 }
 
 static void put_networks(const struct live *l, struct wr *to)
@@ -97,7 +104,8 @@ static void put_networks(const struct live *l, struct wr *to)
 
 static void put_role(const struct watch_role *r, struct wr *to)
 {
-	const struct live *l = &r->page->live;
+	static const struct live none;
+	const struct live *l = r->page ? &r->page->live : &none;
 	uint64_t n = load(&l->wave_n);
 
 	put(to,
@@ -126,7 +134,7 @@ void text_live(const struct watch_conf *c, struct wr *to)
 bool text_ready(const struct watch_conf *c)
 {
 	for (size_t i = 0; i < c->role_n; i++) {
-		if (!load(&c->role[i].page->live.ready))
+		if (!is_ready(&c->role[i]))
 			return false;
 	}
 	return true;

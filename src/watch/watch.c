@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "loop/http.h"
+#include "watch/door.h"
 #include "watch/events.h"
 #include "watch/text.h"
 
@@ -20,12 +21,14 @@ struct watch {
 	struct loop *loop;
 	struct events *events;
 	struct http *http;
+	struct door *door;
+	pthread_mutex_t lock; /* of conf.role: pages are made on the thread of http */
 	uint64_t refused, unwritten;
 };
 
-static unsigned int page(void *ctx, const char *path, struct wr *w, const char **type)
+static unsigned int page_of(const struct watch *me, const char *path, struct wr *w,
+			    const char **type)
 {
-	const struct watch *me = ctx;
 	bool ready;
 
 	if (strcmp(path, "/metrics") == 0) {
@@ -49,6 +52,17 @@ static unsigned int page(void *ctx, const char *path, struct wr *w, const char *
 	}
 	wr_view(w, VIEW("see /metrics, /live.json, /healthz, /readyz\n"));
 	return 404;
+}
+
+static unsigned int page(void *ctx, const char *path, struct wr *w, const char **type)
+{
+	struct watch *me = ctx;
+	unsigned int status;
+
+	pthread_mutex_lock(&me->lock);
+	status = page_of(me, path, w, type);
+	pthread_mutex_unlock(&me->lock);
+	return status;
 }
 
 static void take_events(void *ctx, int fd)
@@ -89,6 +103,14 @@ static void every_second(void *ctx)
 	me->unwritten = 0;
 }
 
+static enum err open_door(struct watch *w, char why[256])
+{
+	struct door_conf c = {w->conf.door, w->conf.guest, w->conf.guest_n, &w->conf,
+			      &w->lock,	    w->loop,	   take_events,	    w};
+
+	return door_open(&w->door, &c, why);
+}
+
 static enum err open_all(struct watch *w, char why[256])
 {
 	static const struct loop_limits limits = {
@@ -110,9 +132,11 @@ static enum err open_all(struct watch *w, char why[256])
 	err = events_open(&w->events, w->conf.events, w->conf.to_syslog, why);
 	if (!err)
 		err = http_start(&w->http, &http, why);
-	for (size_t i = 0; i < w->conf.role_n && !err; i++)
-		err = loop_watch(w->loop, w->conf.role[i].events_fd, take_events, w);
-	return err;
+	for (size_t i = 0; i < w->conf.role_n && !err; i++) {
+		if (w->conf.role[i].page)
+			err = loop_watch(w->loop, w->conf.role[i].events_fd, take_events, w);
+	}
+	return err || !w->conf.door ? err : open_door(w, why);
 }
 
 enum err watch_start(struct watch **out, const struct watch_conf *conf, char why[256])
@@ -126,6 +150,7 @@ enum err watch_start(struct watch **out, const struct watch_conf *conf, char why
 		return ERR_FULL;
 	}
 	w->conf = *conf;
+	pthread_mutex_init(&w->lock, NULL);
 	err = open_all(w, why);
 	if (err) {
 		watch_free(w);
@@ -140,8 +165,10 @@ enum err watch_start(struct watch **out, const struct watch_conf *conf, char why
 void watch_run(struct watch *w)
 {
 	loop_run(w->loop);
-	for (size_t i = 0; i < w->conf.role_n; i++)
-		take_events(w, w->conf.role[i].events_fd); /* what the others said last */
+	for (size_t i = 0; i < w->conf.role_n; i++) {
+		if (w->conf.role[i].page)
+			take_events(w, w->conf.role[i].events_fd); /* what the others said last */
+	}
 }
 
 void watch_stop(struct watch *w)
@@ -153,6 +180,7 @@ void watch_free(struct watch *w)
 {
 	if (w->http)
 		http_stop(w->http);
+	door_close(w->door);
 	events_close(w->events);
 	if (w->loop)
 		loop_free(w->loop);

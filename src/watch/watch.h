@@ -4,6 +4,8 @@
 #include "base/bytes.h"
 #include "base/live.h"
 
+#include <sys/types.h>
+
 struct watch;
 
 #define WATCH_ROLE_MAX 8
@@ -14,10 +16,13 @@ struct watch_conf {
 	bool to_syslog;	    /* also to syslog (journald listens there) */
 	struct watch_role {
 		const char *name;
-		const struct role_page *page; /* mapped read-only */
-		int events_fd;		      /* our end of its datagram socket */
+		const struct role_page *page; /* mapped read-only; NULL: has not come to the door */
+		int events_fd;		      /* our end of its datagram socket; -1 likewise */
 	} role[WATCH_ROLE_MAX];
 	size_t role_n;
+	const char *door; /* socket for roles under other supervisors (watch/door.h); NULL = none */
+	uid_t guest[WATCH_ROLE_MAX]; /* whose supervisors may come to it */
+	size_t guest_n;
 };
 
 enum err MUST_USE watch_start(struct watch **w, const struct watch_conf *conf, char why[256]);

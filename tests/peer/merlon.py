@@ -63,7 +63,8 @@ class Merlon:
     all = []  # every one that was started: the ports that test_wireshark.py reads
 
     def __init__(self, where, roles="keeper, home, edge, watch", data_dir=None, authority=None, demo=True,
-                 home_address="127.0.0.1", home_port=None, workers=1, listen=None, home=None, **edge):
+                 home_address="127.0.0.1", home_port=None, workers=1, listen=None, home=None, watch_socket=None,
+                 **edge):
         os.makedirs(where, exist_ok=True)
         self.where, self.data_dir = where, data_dir or os.path.join(where, "data")
         self.roles = [r.strip() for r in roles.split(",")]
@@ -80,16 +81,29 @@ class Merlon:
                 "home": {"listen": [f"tcp:{home_address}:{self.home_port}"], **(home or {})},
                 "watch": {"listen": f"127.0.0.1:{self.http_port}", "events": self.events_path},
                 "logging": {"identities": "clear"}}
+        if watch_socket:  # a supervisor a role: prepared first, then started one by one (start_role)
+            conf["watch"]["socket"] = watch_socket
         if authority:
             chain, key = authority.issue(EDGE_HOST)
             conf["tls"] = {"chain": chain, "key": key, "ca": authority.ca}
         with open(self.config, "w", encoding="ascii") as f:
             json.dump(conf, f)  # JSON is YAML
         self.log = os.path.join(where, "log")
-        command = [BINARY, "run", "--config", self.config] + (["--demo"] if demo else [])
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
         Merlon.all.append(self)
+        self.demo = demo
+        if watch_socket:
+            self.run("prepare")
+            self.process = self.start_role(self.roles[0])
+        else:
+            self.process = self._start([])
+
+    def _start(self, more):
+        command = [BINARY, "run", "--config", self.config, *more] + (["--demo"] if self.demo else [])
+        with open(self.log, "ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
+
+    def start_role(self, role):
+        return self._start(["--role", role])
 
     def tail(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:

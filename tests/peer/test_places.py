@@ -1,5 +1,6 @@
 """Roles in other places: nothing but the 3GPP interface, the serving copy, events and counters lies between them."""
 import os
+import socket
 
 import pytest
 from ask import air, ulr
@@ -30,6 +31,74 @@ def test_home_on_another_address_under_a_supervisor_of_its_own(work):
     finally:
         codes = [m.stop() for m in (front, back) if m]
     assert codes == [0, 0], back.tail()
+
+
+def ready(m):
+    """Which roles the metrics call ready."""
+    lines = [x for x in m.metrics().splitlines() if x.startswith("merlon_role_ready{")]
+    return {x.split('"')[1] for x in lines if x.endswith(" 1")} if lines else None
+
+
+def test_a_supervisor_for_each_role(work):
+    """As systemd starts them: watch knows all, sees a role go and come, and is found again when it was away."""
+    where = os.path.join(work, "single")
+    m = Merlon(where, roles="watch, keeper, home, edge", watch_socket=os.path.join(where, "w"))
+    of = {"watch": m.process}
+    everybody = {"watch", "keeper", "home", "edge"}
+    try:
+        poll(lambda: os.path.exists(os.path.join(where, "w")), 10, m.tail)
+        poll(lambda: ready(m) == {"watch"}, 10, lambda: f"{ready(m)}: {m.tail()}")
+        assert not m._ready(), "three roles are still missing"
+        for role in ("keeper", "home", "edge"):
+            of[role] = m.start_role(role)
+            poll(lambda role=role: role in ready(m), 20, lambda: f"{ready(m)}: {m.tail()}")
+        m.wait_up()
+        m.import_sims([SIM], "meter")
+        n = Client(m.port, f"mme.{realm('00101')}", realm("00101"))
+        answer = poll(lambda: answered(n.request("AIR", air(SIM))), 10, "home behind the edge")
+        usim(SIM).check(answer["Authentication-Info"]["E-UTRAN-Vector"], plmn("00101"))
+        mark = m.mark()
+        assert n.request("AIR", air(SIM, Origin_Realm=realm("00102"), Origin_Host=f"x.{realm('00102')}")).result == 5003
+        m.event(mark, check="partner.origin_realm")
+        n.close()
+        of["edge"].terminate()
+        assert of["edge"].wait(15) == 0
+        poll(lambda: ready(m) == everybody - {"edge"}, 5, lambda: f"{ready(m)}")
+        of["edge"] = m.start_role("edge")
+        poll(lambda: ready(m) == everybody, 20, lambda: f"{ready(m)}: {m.tail()}")
+        of["watch"].terminate()
+        assert of["watch"].wait(15) == 0
+        m.process = of["watch"] = m.start_role("watch")
+        m.wait_up()
+        poll(lambda: ready(m) == everybody, 10, lambda: f"{ready(m)}: {m.tail()}")
+    finally:
+        for process in of.values():
+            process.terminate()
+        codes = [process.wait(15) for process in of.values()]
+    assert codes == [0] * 4, m.tail()
+
+
+def test_the_door_of_watch_takes_nobodys_word_for_nothing(work):
+    """Nonsense ends its connection, and nothing else; a role that watch's own supervisor started is not to be had."""
+    where = os.path.join(work, "door")
+    path = os.path.join(where, "w")
+    m = Merlon(where, roles="watch", watch_socket=path, demo=False)
+    try:
+        poll(lambda: os.path.exists(path), 10, m.tail)
+        page = os.memfd_create("page", os.MFD_ALLOW_SEALING)
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for word, fds in ((b"\0edge", []), (b"\0edge", [page, there.fileno()]), (b"\x07x", []), (b"", [page] * 2),
+                          (b"\0watch", [page, there.fileno()]), (b"\0../x", [page, there.fileno()])):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+                s.settimeout(5)
+                poll(lambda s=s: s.connect_ex(path) == 0, 5, "the door")
+                socket.send_fds(s, [word or b"\0"], fds)
+                assert s.recv(1) == b"", word
+        here.close(), there.close(), os.close(page)
+        assert poll(lambda: ready(m), 10, m.tail) == {"watch"}
+    finally:
+        m.process.terminate()
+        assert m.process.wait(15) == 0, m.tail()
 
 
 def answered(answer):
