@@ -8,6 +8,8 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libssl-dev liblmdb-de
   libipsec-mb-dev"
 test_packages="python3 python3-pytest python3-scapy python3-lmdb tshark libwireshark-data freediameterd freediameter-extensions
   libfreediameter-dev openssl procps curl"
+# debootstrap, systemd-container and the rest: for the test, which boots a Debian of its own.
+package_packages="debhelper dpkg-dev fakeroot lintian debootstrap systemd-container util-linux"
 fuzz_packages="clang libclang-rt-14-dev"
 B=${BUILD:-build}
 
@@ -19,6 +21,7 @@ usage() {
 ./do bench [NAME]   benchmarks, each beside a peer or the bare loopback limit
 ./do fuzz [SECONDS] fuzz every target with libFuzzer (default 60 s each)
 ./do docs      regenerate reference and manual pages from the tables
+./do package   Debian packages, into ./build-package; "./do package test" installs, upgrades and purges them
 ./do clean     remove build folders and ./run
 TXT
 }
@@ -134,13 +137,23 @@ bench() {
 	fi
 }
 
+package() {
+	# shellcheck disable=SC2086
+	need $build_packages $package_packages
+	case "${1:-}" in
+	"") packaging/build.sh build-package ;;
+	test) packaging/test.sh build-package ;;
+	*) usage >&2 && exit 2 ;;
+	esac
+}
+
 docs() {
 	build
 	python3 tool/docs "$B/src/cli/merlon"
 }
 
 case "${1:-}" in
-run | build | bench | fuzz | docs)
+run | build | bench | fuzz | docs | package)
 	cmd=$1
 	shift
 	"$cmd" "$@"
