@@ -16,16 +16,18 @@ say() { printf '%-6s %s\n' "$@"; }
 step() { # step TEXT COMMAND...: what it printed is shown when it fails
 	text=$1
 	shift
-	if "$@" >"$out/step.log" 2>&1; then
+	code=0
+	"$@" >"$out/step.log" 2>&1 || code=$?
+	if [ "$code" = 0 ]; then
 		say ok "$text"
 	else
-		say FAILED "$text"
+		say FAILED "$text ($code)"
 		sed 's/^/       /' "$out/step.log" | tail -n 25
 		failed=$((failed + 1))
 	fi
 }
 
-inside() { timeout 120 nsenter -t "$leader" -m -u -i -n -p -r -w "$@"; }
+inside() { timeout --foreground 300 nsenter -t "$leader" -m -u -i -n -p -r -w "$@"; }
 merlon() { inside merlon "$@"; }
 
 eventually() { # eventually SECONDS COMMAND...
@@ -75,7 +77,7 @@ halt() {
 trap 'halt; rm -rf "$root"' EXIT
 trap 'exit 1' INT TERM
 
-apt() { inside env DEBIAN_FRONTEND=noninteractive apt-get "$@"; }
+apt() { inside env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0 "$@" </dev/null; }
 ready() { [ "$(inside curl -s -m 5 http://127.0.0.1:9464/readyz)" = ready ]; }
 all_active() { for r in watch keeper home edge; do inside systemctl --quiet is-active "merlon-$r" || return 1; done; }
 
