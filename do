@@ -19,7 +19,7 @@ usage() {
 ./do test      build and run all tests: unit, sanitizers, fuzz corpora, real peers
 ./do build     build only
 ./do bench [NAME]   benchmarks, each beside a peer or the bare loopback limit
-./do fuzz [SECONDS] fuzz every target with libFuzzer (default 60 s each)
+./do fuzz [SECONDS] [NAME...]   fuzz every target, or these, with libFuzzer (60 s each); a table at the end
 ./do docs      regenerate reference and manual pages from the tables
 ./do package   Debian packages, into ./build-package; "./do package test" installs, upgrades and purges them
 ./do clean     remove build folders and ./run
@@ -116,14 +116,15 @@ fuzz() {
 	need $build_packages $fuzz_packages
 	[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined \
 		-Db_lundef=false >build-fuzz.log 2>&1 || { cat build-fuzz.log; exit 1; }
-	ninja -C build-fuzz
-	for f in $(find build-fuzz/src -name 'fuzz_*' -type f -perm -u+x); do
-		name=${f##*/fuzz_}
-		mkdir -p "build-fuzz/corpus/$name"
-		echo "== $name"
-		"$f" -max_total_time="${1:-60}" -print_final_stats=1 "build-fuzz/corpus/$name" "tests/fuzz/corpus/$name" \
-			2>&1 | tail -n 8
-	done
+	ninja -C build-fuzz >build-fuzz.log || { cat build-fuzz.log; exit 1; }
+	seconds=60
+	case "${1:-}" in
+	[0-9]*)
+		seconds=$1
+		shift
+		;;
+	esac
+	python3 tool/fuzz build-fuzz "$seconds" "$@"
 }
 
 bench() {
