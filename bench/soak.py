@@ -93,9 +93,13 @@ class Soak:
     def pids(self):
         found = {"supervisor": str(self.m.process.pid)}
         with open(f"/proc/{self.m.process.pid}/task/{self.m.process.pid}/children", encoding="ascii") as f:
-            for pid in f.read().split():
-                with open(f"/proc/{pid}/comm", encoding="ascii") as g:
-                    found[g.read().strip().split("-")[-1]] = pid
+            children = f.read().split()
+        for pid in children:
+            try:
+                with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+                    found[f.read().strip().split("-")[-1]] = pid
+            except OSError:
+                continue  # just ended
         return found
 
     @staticmethod
@@ -249,13 +253,11 @@ class Soak:
         self.m.set("profile", "car", ul_bps=str(20000000 + n))
 
     def kill(self, role):
-        began = self.now()
+        began, old = self.now(), self.pids()[role]
         self.excused.append((began, began + GRACE_S + 60))
-        os.kill(int(self.pids()[role]), signal.SIGKILL)
-        poll(lambda: role not in self.pids() or self.pids()[role], 10, role)
-        time.sleep(3)
+        os.kill(int(old), signal.SIGKILL)
         try:
-            poll(lambda: role in self.pids() and self.m._ready(), 30, f"{role} to come back")
+            poll(lambda: self.pids().get(role, old) != old and self.m._ready(), 30, f"{role} to come back")
         except AssertionError as e:
             self.excused.pop()
             self.fault(str(e))
