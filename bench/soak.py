@@ -365,6 +365,8 @@ def main():
         s.run(rate)
         ok = s.report()
     finally:
+        if s:
+            s.stop.set()  # its threads, if it ends before its time
         code = s.m.stop() if s else 1
         if s and code:
             print(s.m.tail())
