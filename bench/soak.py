@@ -38,6 +38,7 @@ CAP = 5000
 STREAMS = [("00101", "meter", 999705000000000, 47), ("00104", "car", 999706000000000, 31)]
 CRITICAL, FRIEND = "999707000000001", "999707000000002"  # cards of the class that a storm does not refuse
 CARDS, STEP_S, GRACE_S = 4000, 10, 20
+JUDGED = 10  # minutes; a shorter run sees tables fill for the first time, and no slope of an hour
 MEMORY_MB_H, MEMORY_SHARE_H = 4, 0.05  # growth an hour that is noise: the greater of the two
 ERRORS = ["merlon_registration_commits_total{.*failed", "merlon_serving_renew_failed_total", "merlon_records_tampered_total",
           "merlon_home_results_total{.*(missing|unable|no_vectors)", "merlon_edge_dropped_total{.*(mailbox|malformed)",
@@ -316,7 +317,7 @@ class Soak:
             slope, r2, first, last = self.growth(role, "anon")
             rss, fds, threads = (self.growth(role, w) for w in ("rss", "fds", "threads"))
             pss = self.growth(role, "pss")[3]
-            grows = slope > max(MEMORY_MB_H, MEMORY_SHARE_H * last) and r2 > 0.5
+            grows = MINUTES >= JUDGED and slope > max(MEMORY_MB_H, MEMORY_SHARE_H * last) and r2 > 0.5
             leaks = fds[0] > 6 and fds[1] > 0.5
             ok_memory, ok_fds = ok_memory and not grows, ok_fds and not leaks
             print(f"{role:12} {first:8.1f} ->{last:7.1f} {slope:+9.2f} {rss[3]:8.1f} {rss[0]:+9.2f} {pss:8.1f} {fds[3]:5.0f} "
@@ -332,7 +333,8 @@ class Soak:
         for f in self.faults:
             print("fault:", f)
         for goal, ok in verdicts.items():
-            print(f"goal {goal}: {'met' if ok else 'missed'}")
+            judged = MINUTES >= JUDGED or "memory" not in goal
+            print(f"goal {goal}: {('met' if ok else 'missed') if judged else 'not judged, the run is too short'}")
         return all(verdicts.values())
 
     def report_files(self):
