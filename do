@@ -116,7 +116,8 @@ fuzz() {
 	need $build_packages $fuzz_packages
 	[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined \
 		-Db_lundef=false >build-fuzz.log 2>&1 || { cat build-fuzz.log; exit 1; }
-	ninja -C build-fuzz >build-fuzz.log || { cat build-fuzz.log; exit 1; }
+	# shellcheck disable=SC2046
+	ninja -C build-fuzz $(ninja -C build-fuzz -t targets all | sed -n 's/^\(src[a-z/]*fuzz_[a-z0-9]*\): .*/\1/p') >build-fuzz.log || { cat build-fuzz.log; exit 1; }
 	seconds=60
 	case "${1:-}" in
 	[0-9]*)

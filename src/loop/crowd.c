@@ -32,9 +32,10 @@ static void ready(struct source *s, uint32_t events)
 {
 	struct lobby *b = (struct lobby *)s;
 	struct epoll_event e[LOBBY_EVENTS];
-	int n = epoll_wait(b->epoll, e, LOBBY_EVENTS, 0);
+	int n = b->served ? 0 : epoll_wait(b->epoll, e, LOBBY_EVENTS, 0);
 
 	(void)events;
+	b->served = true;
 	b->until_us = clock_us() + LOBBY_US;
 	for (int i = 0; i < n && (i == 0 || lobby_time(b->loop)); i++) {
 		struct source *one = e[i].data.ptr;

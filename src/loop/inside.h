@@ -145,6 +145,7 @@ struct lobby {
 	struct loop *loop;
 	int epoll;
 	uint64_t until_us; /* of this wake-up */
+	bool served;       /* in this wake-up, however often it takes in */
 };
 
 struct crowd {

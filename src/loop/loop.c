@@ -441,6 +441,7 @@ static void gather(struct loop *l)
 static void wake_up(struct loop *l)
 {
 	l->frames = 0;
+	l->lobby.served = false;
 	(void)take_in(l, wait_ms(l));
 	for (int i = 1; i < GATHER_ROUNDS && l->frames > 0 && l->frames < GATHER_FRAMES; i++) {
 		if (!take_in(l, 0))

@@ -283,7 +283,8 @@ TEST(a_flooding_connection_gets_64_kib_a_wake_up_and_no_more)
 	close(fd);
 	stop(&s);
 	check_eq(s.seen.byte_n, 20 * sizeof all);
-	check(s.seen.batch_message_max <= 65536 / 64);
+	/* and what was taken in before it, in the same batch, which is less than 64 frames */
+	check(s.seen.batch_message_max < 65536 / 64 + 64);
 }
 
 TEST(a_peer_that_has_sent_all_still_gets_its_answers)
