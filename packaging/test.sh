@@ -41,14 +41,15 @@ eventually() { # eventually SECONDS COMMAND...
 
 # A Debian with systemd and the libraries that the package asks for.
 make_base() {
-	[ -e "$base/.whole" ] && return 0
-	rm -rf "$base"
-	echo "       making a Debian 12 in $base (once, some minutes)"
-	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,lmdb-utils,curl bookworm "$base" "$mirror" &&
-		cp -L /etc/resolv.conf "$base/etc/resolv.conf" &&
-		chroot "$base" apt-get install -y --no-install-recommends \
-			$(dpkg-deb -f "$first" Depends | tr ',' '\n' | sed 's/[(|].*//') &&
-		touch "$base/.whole"
+	if [ ! -e "$base/.whole" ]; then
+		rm -rf "$base"
+		debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,lmdb-utils,curl bookworm "$base" \
+			"$mirror" && touch "$base/.whole" || return 1
+	fi
+	cp -L /etc/resolv.conf "$base/etc/resolv.conf"
+	# shellcheck disable=SC2046
+	chroot "$base" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		$(dpkg-deb -f "$first" Depends | tr ',' '\n' | sed 's/[(|].*//')
 }
 
 boot() {
@@ -224,9 +225,11 @@ purged() {
 
 [ "$(id -u)" = 0 ] || { echo "package test: boots a container, which needs root" >&2 && exit 2; }
 mkdir -p "$out/1" "$out/2"
-step "builds, two versions, without root" sh -c "'$here/build.sh' '$out/1' && '$here/build.sh' '$out/2' +1"
+[ -n "${KEEP:-}" ] || # KEEP=1: the packages of the last time again
+	step "builds, two versions, without root" sh -c "'$here/build.sh' '$out/1' && '$here/build.sh' '$out/2' +1"
 first=$(ls "$out"/1/merlon_*.deb) second=$(ls "$out"/2/merlon_*.deb)
 step "lintian finds no error" lintian --fail-on error "$out"/1/*.changes
+say "" "a Debian 12 in $base (debootstrap, once) and what the package needs"
 make_base >"$out/base.log" 2>&1 || { tail -n 20 "$out/base.log" && exit 1; }
 step "a Debian 12 boots with systemd" boot
 [ "$failed" = 0 ] || exit 1
