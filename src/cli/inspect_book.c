@@ -29,9 +29,10 @@ static const struct network_row *no_realm(void *ctx, struct view realm)
 	return NULL;
 }
 
-static const struct equip_row *no_equip(void *ctx, uint64_t imei)
+static const struct equip_row *no_equip(void *ctx, uint64_t imei, uint64_t now_s)
 {
 	(void)ctx;
+	(void)now_s;
 	(void)imei;
 	return NULL;
 }

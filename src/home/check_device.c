@@ -2,17 +2,6 @@
 #include "home/procedure.h"
 
 #define IMEI_N 14 /* TAC and serial number; a 15th digit is a check digit */
-#define TAC_N 8
-
-/* The entry that counts today: the device's own, else its type's. One that has run out is none. */
-static const struct equip_row *entry(const struct book *b, uint64_t imei, uint64_t wall_ms)
-{
-	const struct equip_row *e = b->equip(b->ctx, imei);
-
-	if (e && e->until != 0 && wall_ms / 1000 >= e->until)
-		e = bcd_n(e->imei) == IMEI_N ? b->equip(b->ctx, bcd_first(imei, TAC_N)) : NULL;
-	return e && (e->until == 0 || wall_ms / 1000 < e->until) ? e : NULL;
-}
 
 /* A meter's SIM found in a phone is stolen, whatever the colour of the phone. A profile that only
  * wants to know, and a subscription that must not be cut off, get grey: served and followed. */
@@ -32,7 +21,7 @@ void check_device(const struct home_self *self, const struct book *book, uint64_
 		  uint64_t imsi, uint64_t wall_ms, struct check_result *out)
 {
 	uint64_t device = bcd_first(imei, IMEI_N);
-	const struct equip_row *e = device ? entry(book, device, wall_ms) : NULL;
+	const struct equip_row *e = device ? book->equip(book->ctx, device, wall_ms / 1000) : NULL;
 	const struct sub_row *sub = imsi ? book->sub(book->ctx, imsi) : NULL;
 	bool known = e || (sub && sub->imei != 0 && device != 0 && bcd_begins(device, sub->imei));
 

@@ -143,7 +143,9 @@ struct book {
 	const struct profile_row *(*profile)(void *ctx, uint32_t id);
 	const struct network_row *(*network)(void *ctx, uint64_t plmn);
 	const struct network_row *(*network_of_realm)(void *ctx, struct view realm);
-	const struct equip_row *(*equip)(void *ctx, uint64_t imei); /* the device, else its TAC */
+	/* What counts at `now_s`, seconds since 1970: the device's own entry, else its TAC's; one that
+	 * has run out is none. */
+	const struct equip_row *(*equip)(void *ctx, uint64_t imei, uint64_t now_s);
 	const struct range_row *(*range)(void *ctx, uint64_t imsi); /* NULL: not ours */
 	const struct rule_row *(*rules)(void *ctx, size_t *n);
 	uint64_t (*rule_version)(void *ctx);

@@ -100,8 +100,8 @@ enum finding find_EQUIPMENT(struct ask *a)
 
 	if (!ask_comes_in(a) || a->f->imei == 0)
 		return FIND_NOTHING;
-	e = b->equip(b->ctx, a->f->imei);
-	if (!e || e->colour != BLACK || (e->until != 0 && e->until <= a->f->now_ms / 1000))
+	e = b->equip(b->ctx, a->f->imei, a->f->now_ms / 1000);
+	if (!e || e->colour != BLACK)
 		return FIND_NOTHING;
 	return unless_critical(a);
 }

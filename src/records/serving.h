@@ -48,6 +48,17 @@ enum err MUST_USE serving_commit(struct serving_writer *w);
 bool serving_waits(const struct serving_writer *w);
 /* The last change contained; 0 = empty. And slide the held transaction (call every second). */
 uint64_t serving_feed(const struct serving_writer *w);
+
+/* Which generation of the bulk equipment lists is in force (records/equip_set.h), and the one before
+ * it, for a start that finds the newer one damaged. Generation 0: none. */
+struct serving_lists {
+	uint64_t generation, old_generation;
+	uint8_t digest[32], old_digest[32]; /* EQUIP_DIGEST */
+};
+/* Part of a batch, as a row is. */
+enum err MUST_USE serving_put_lists(struct serving_writer *w, const struct serving_lists *l);
+/* What the last batch named. */
+const struct serving_lists *serving_lists(const struct serving_writer *w);
 void serving_tick(struct serving_writer *w, uint64_t now_ms);
 
 /* --- a reader: any role; one a thread, sharing one environment --- */
@@ -68,6 +79,14 @@ enum err MUST_USE serving_renew(struct serving_read *r, uint64_t now_ms);
 /* Was the state younger than 2 s the whole time? If not, what was read in this batch is to be
  * redone. */
 bool serving_valid(const struct serving_read *r, uint64_t now_ms);
+
+/* A newer generation of the bulk equipment lists, as a descriptor (borrowed) that somebody opened for
+ * us. Reads and checks all of the file, and waits until no reader uses an older one: on a thread of
+ * its own, off the messages' way. Readers take it over at the begin of a batch, when the serving
+ * copy names it. ERR_CORRUPT: refused, what was in force stays. */
+enum err MUST_USE serving_offer_lists(struct serving *s, int fd, char why[256]);
+/* The generation that this reader looks into; 0 = none. */
+uint64_t serving_lists_now(const struct serving_read *r);
 
 /* Milliseconds since the writer's last tick: the age of the copy, for its alarm. */
 uint64_t serving_age_ms(const struct serving *s);

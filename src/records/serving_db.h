@@ -35,6 +35,9 @@ struct serving_meta {
 	uint64_t gen[SERVING_KINDS];
 };
 
+#define SERVING_META_KEY  0
+#define SERVING_LISTS_KEY 1 /* in `meta`: struct serving_lists */
+
 /* serving.page. The writer alone can map it for writing. */
 struct serving_page {
 	uint64_t magic;

@@ -1,3 +1,4 @@
+#include "records/serving_lists.h"
 #include "records/serving_tables.h"
 
 #include <fcntl.h>
@@ -15,6 +16,7 @@ struct serving {
 	MDB_dbi dbi[DB_N];
 	const struct serving_page *page;
 	uint64_t epoch;
+	struct lists_shared lists;
 };
 
 struct serving_read {
@@ -27,6 +29,8 @@ struct serving_read {
 	struct serving_meta meta;
 	struct serving_table profiles, networks, rules, ranges;
 	struct serving_realms realms;
+	struct serving_lists named; /* the bulk equipment lists of that state */
+	struct lists_hold lists;    /* and those in use */
 	struct book book;
 };
 
@@ -116,10 +120,28 @@ static enum err get_meta(struct serving *s, MDB_txn *txn, struct serving_meta *m
 		       ERR_CORRUPT;
 }
 
+static enum err get_lists(struct serving *s, MDB_txn *txn, struct serving_lists *l)
+{
+	uint64_t at = SERVING_LISTS_KEY;
+	MDB_val key = db_u64(&at), val;
+	int rc = mdb_get(txn, s->dbi[DB_META], &key, &val);
+
+	*l = (struct serving_lists){ 0 };
+	if (rc == MDB_NOTFOUND)
+		return ERR_OK;
+	if (rc != 0)
+		return db_err(rc);
+	if (val.mv_size != sizeof *l)
+		return ERR_CORRUPT;
+	memcpy(l, val.mv_data, sizeof *l);
+	return ERR_OK;
+}
+
 /* Database handles live in the environment once a transaction that opened them is committed. */
 static enum err open_tables(struct serving *s, const char *dir, char why[256])
 {
 	struct serving_meta meta;
+	struct serving_lists lists;
 	MDB_txn *txn = NULL;
 	uint64_t id;
 	enum err e = take(s, &txn, &id);
@@ -129,10 +151,15 @@ static enum err open_tables(struct serving *s, const char *dir, char why[256])
 	if (!e)
 		e = get_meta(s, txn, &meta);
 	if (!e)
+		e = get_lists(s, txn, &lists);
+	if (!e)
 		e = db_err(mdb_txn_commit(txn));
 	else if (txn)
 		mdb_txn_abort(txn);
-	return e ? fail(why, e, SERVING_FILE, dir, err_text(e)) : ERR_OK;
+	if (e)
+		return fail(why, e, SERVING_FILE, dir, err_text(e));
+	lists_first(&s->lists, dir, &lists);
+	return ERR_OK;
 }
 
 enum err serving_open(struct serving **out, const char *dir, char why[256])
@@ -144,6 +171,7 @@ enum err serving_open(struct serving **out, const char *dir, char why[256])
 	why[0] = 0;
 	if (!s)
 		return fail(why, ERR_FULL, SERVING_FILE, dir, "out of memory");
+	lists_init(&s->lists);
 	e = open_page(s, dir, why);
 	if (!e)
 		e = open_env(s, dir, why);
@@ -165,6 +193,7 @@ void serving_close(struct serving *s)
 		mdb_env_close(s->env);
 	if (s->page)
 		munmap((void *)(uintptr_t)s->page, sizeof *s->page);
+	lists_end(&s->lists);
 	free(s);
 }
 
@@ -193,12 +222,33 @@ static const struct sub_row *sub(void *ctx, uint64_t imsi)
 	return row_in(ctx, DB_SUB, imsi, sizeof(struct sub_row));
 }
 
-static const struct equip_row *equip(void *ctx, uint64_t imei)
+/* A record in force now; one that has run out is none. */
+static const struct equip_row *equip_record(void *ctx, uint64_t id, uint64_t now_s)
 {
-	const struct equip_row *e =
-		row_in(ctx, DB_EQUIP, bcd_first(imei, 14), sizeof(struct equip_row));
+	const struct equip_row *e = row_in(ctx, DB_EQUIP, id, sizeof(struct equip_row));
 
-	return e ? e : row_in(ctx, DB_EQUIP, bcd_first(imei, 8), sizeof(struct equip_row));
+	return e && (e->until == 0 || now_s < e->until) ? e : NULL;
+}
+
+/* The device's own entry before its TAC's, one made by hand (an exemption) before a bulk list's. */
+static const struct equip_row *equip(void *ctx, uint64_t imei, uint64_t now_s)
+{
+	static const struct equip_row listed[EQUIP_LISTS] = {
+		[WHITE] = { .colour = WHITE, .reason = "on a bulk list" },
+		[BLACK] = { .colour = BLACK, .reason = "on a bulk list" },
+		[GREY] = { .colour = GREY, .reason = "on a bulk list" },
+	};
+	const struct serving_read *r = ctx;
+	const struct equip_set *lists = r->lists.now;
+	uint64_t device = bcd_first(imei, 14);
+	const struct equip_row *e = equip_record(ctx, device, now_s);
+	int on = !e && lists && device ? equip_find_one(lists, device) : -1;
+
+	if (e || on >= 0)
+		return e ? e : &listed[on];
+	e = equip_record(ctx, bcd_first(imei, 8), now_s);
+	on = !e && lists && device ? equip_find_tac(lists, device) : -1;
+	return on >= 0 ? &listed[on] : e;
 }
 
 static const struct profile_row *profile(void *ctx, uint32_t id)
@@ -264,13 +314,25 @@ struct serving_read *serving_reader(struct serving *s)
 		free(r);
 		return NULL;
 	}
+	lists_join(&s->lists, &r->lists);
 	return r;
+}
+
+enum err serving_offer_lists(struct serving *s, int fd, char why[256])
+{
+	return lists_offer(&s->lists, fd, why);
+}
+
+uint64_t serving_lists_now(const struct serving_read *r)
+{
+	return r->lists.now ? equip_head(r->lists.now)->generation : 0;
 }
 
 void serving_read_free(struct serving_read *r)
 {
 	if (!r)
 		return;
+	lists_leave(&r->s->lists, &r->lists);
 	if (r->txn)
 		mdb_txn_abort(r->txn);
 	if (r->spare)
@@ -345,6 +407,8 @@ static enum err begin(struct serving_read *r, uint64_t now_ms)
 	r->began_now = now_ms;
 	e = get_meta(r->s, r->txn, &r->meta);
 	if (!e)
+		e = get_lists(r->s, r->txn, &r->named);
+	if (!e)
 		e = reload_all(r);
 	if (!e && !serving_valid(r, now_ms))
 		e = ERR_AGAIN;
@@ -353,7 +417,7 @@ static enum err begin(struct serving_read *r, uint64_t now_ms)
 	return e;
 }
 
-enum err serving_renew(struct serving_read *r, uint64_t now_ms)
+static enum err renew(struct serving_read *r, uint64_t now_ms)
 {
 	const struct serving_page *p = r->s->page;
 
@@ -367,6 +431,15 @@ enum err serving_renew(struct serving_read *r, uint64_t now_ms)
 	    now_ms - r->began_now < SERVING_LIFE_MS / 2)
 		return ERR_OK;
 	return begin(r, now_ms);
+}
+
+enum err serving_renew(struct serving_read *r, uint64_t now_ms)
+{
+	enum err e = renew(r, now_ms);
+
+	if (!e)
+		lists_take(&r->s->lists, &r->lists, &r->named);
+	return e;
 }
 
 const struct book *serving_book(struct serving_read *r)

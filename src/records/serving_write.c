@@ -20,6 +20,7 @@ struct serving_writer {
 	enum err err;            /* of the open batch, sticky */
 	uint64_t last[DB_N];     /* the highest key, or a higher one; UINT64_MAX: not looked up */
 	struct serving_meta meta, next;
+	struct serving_lists lists;
 	struct serving_page *page;
 	int page_fd;
 };
@@ -87,6 +88,17 @@ static enum err open_env(struct serving_writer *w, const char *dir, char why[256
 	return ERR_OK;
 }
 
+static int load_lists(struct serving_writer *w)
+{
+	uint64_t at = SERVING_LISTS_KEY;
+	MDB_val key = db_u64(&at), val;
+	int rc = mdb_get(w->txn, w->dbi[DB_META], &key, &val);
+
+	if (rc == 0 && val.mv_size == sizeof w->lists)
+		memcpy(&w->lists, val.mv_data, sizeof w->lists);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 /* Databases and meta record; made when the file is new. */
 static int open_tables(struct serving_writer *w, bool *fresh)
 {
@@ -108,6 +120,7 @@ static int open_tables(struct serving_writer *w, bool *fresh)
 	} else if (rc == 0) {
 		if (val.mv_size == sizeof w->meta)
 			memcpy(&w->meta, val.mv_data, sizeof w->meta);
+		rc = load_lists(w);
 	}
 	if (rc == 0)
 		rc = mdb_txn_commit(w->txn); /* also when nothing is new: keeps the handles */
@@ -344,6 +357,20 @@ enum err serving_put_range(struct serving_writer *w, const struct range_row *r)
 {
 	w->next.gen[CHANGE_RANGE]++;
 	return put(w, DB_RANGE, r->from, r, sizeof *r);
+}
+
+enum err serving_put_lists(struct serving_writer *w, const struct serving_lists *l)
+{
+	enum err e = put(w, DB_META, SERVING_LISTS_KEY, l, sizeof *l);
+
+	if (!e)
+		w->lists = *l;
+	return e;
+}
+
+const struct serving_lists *serving_lists(const struct serving_writer *w)
+{
+	return &w->lists;
 }
 
 enum err serving_delete(struct serving_writer *w, enum change_kind kind, uint64_t id)

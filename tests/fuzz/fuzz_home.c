@@ -33,9 +33,10 @@ static const struct profile_row *find_profile(void *ctx, uint32_t id)
 	return id == profile.id ? &profile : NULL;
 }
 
-static const struct equip_row *find_equip(void *ctx, uint64_t imei)
+static const struct equip_row *find_equip(void *ctx, uint64_t imei, uint64_t now_s)
 {
 	(void)ctx;
+	(void)now_s;
 	equip.imei = imei;
 	return imei & 0x1000 ? &equip : NULL;
 }

@@ -76,12 +76,13 @@ static inline const struct network_row *world_realm(void *ctx, struct view realm
 	return NULL;
 }
 
-static inline const struct equip_row *world_equip(void *ctx, uint64_t imei)
+static inline const struct equip_row *world_equip(void *ctx, uint64_t imei, uint64_t now_s)
 {
 	struct world *w = ctx;
 
 	for (size_t i = 0; i < w->equip_n; i++) {
-		if (bcd_begins(imei, w->equip[i].imei))
+		if (bcd_begins(imei, w->equip[i].imei) &&
+		    (w->equip[i].until == 0 || now_s < w->equip[i].until))
 			return &w->equip[i];
 	}
 	return NULL;

@@ -21,7 +21,7 @@ static const struct {
     {"00101702", WALL / 1000 - 1, BLACK}, /* ran out, and no other entry */
 };
 
-static const struct equip_row *equip(void *ctx, uint64_t imei)
+static const struct equip_row *equip(void *ctx, uint64_t imei, uint64_t now_s)
 {
 	static struct equip_row row;
 
@@ -30,7 +30,8 @@ static const struct equip_row *equip(void *ctx, uint64_t imei)
 		uint64_t want = pass ? bcd_first(imei, 8) : imei;
 
 		for (size_t i = 0; i < sizeof listed / sizeof *listed; i++) {
-			if (bcd_of(view_of(listed[i].imei)) != want)
+			if (bcd_of(view_of(listed[i].imei)) != want ||
+			    (listed[i].until != 0 && now_s >= listed[i].until))
 				continue;
 			row = (struct equip_row){
 			    .imei = want, .until = listed[i].until, .colour = listed[i].colour};

@@ -124,9 +124,9 @@ static void look_up_all(const struct book *b)
 	check_eq(b->network_of_realm(b->ctx, realm)->plmn, id("00102"));
 	check(b->network_of_realm(b->ctx, VIEW("epc.mnc003.mcc001.3gppnetwork.org")) == NULL);
 	check(b->network_of_realm(b->ctx, VIEW("")) == NULL);
-	check_eq(b->equip(b->ctx, id("353166090000012"))->colour, BLACK);
-	check_eq(b->equip(b->ctx, id("35316609000002"))->colour, GREY);
-	check(b->equip(b->ctx, id("35316600000002")) == NULL && b->equip(b->ctx, 0) == NULL);
+	check_eq(b->equip(b->ctx, id("353166090000012"), 1000)->colour, BLACK);
+	check_eq(b->equip(b->ctx, id("35316609000002"), 1000)->colour, GREY);
+	check(b->equip(b->ctx, id("35316600000002"), 1000) == NULL && b->equip(b->ctx, 0, 1000) == NULL);
 	check(b->range(b->ctx, id("999699999999999")) == NULL);
 	check_eq(b->range(b->ctx, id("999700000000000"))->partition, 0);
 	check_eq(b->range(b->ctx, id("999700000000999"))->partition, 0);

@@ -122,10 +122,11 @@ static const struct network_row *find_realm(void *ctx, struct view realm)
 	return NULL;
 }
 
-static const struct equip_row *find_equip(void *ctx, uint64_t imei)
+static const struct equip_row *find_equip(void *ctx, uint64_t imei, uint64_t now_s)
 {
 	(void)ctx;
 	(void)imei;
+	(void)now_s;
 	return NULL;
 }
 
