@@ -20,10 +20,19 @@ struct house {
 	size_t seat_n;
 	const struct seat *starting;
 	int lent; /* connection to a watch elsewhere, or -1 */
+	int lists; /* supervise_lists.c: readable when there is a new generation; -1: never */
 };
 
 /* role_body.c: what a role's process does, from start to end; for child_start. `ctx` is the house. */
 int role_body(void *ctx, int control);
+
+/* --- supervise_lists.c: bulk equipment lists on their way to roles whose sandbox opens no file --------- */
+
+/* Look out for new generations below data_dir, and hand the newest one that is there to each role that
+ * looks into them: it may have come between a role's start and now. */
+void lists_begin(struct house *h);
+/* h->lists is readable: hand over what is new. */
+void lists_heard(struct house *h);
 
 /* --- certify.c: certificates, and the lines between the signer and who asks it ---------------------- */
 
@@ -32,6 +41,7 @@ int role_body(void *ctx, int control);
 #define SAY_KEYS	 "keys"		 /* to the signer: the configuration, chain, key; it answers */
 #define SAY_CERTIFICATES "certificates"	 /* the configuration, chain, CAs, CRL if any; it answers */
 #define SAY_FORGET	 "forget"	 /* to the signer: older keys are of no use any more */
+#define SAY_LISTS	 "lists"	 /* a generation of the bulk equipment lists */
 #define SAY_LINE	 "line "	 /* and a role's name: one end of a line; to both */
 
 /* Does this configuration have a signer? */

@@ -276,18 +276,25 @@ int import_files(struct reach *r, const struct import_how *how, int n, char **pa
 	return code;
 }
 
+static const struct command import_command = {
+	"import", "import [OPTION]... FILE...",
+	"Load CSV files with a header, as they stream: subscriptions "
+	"(imsi,iccid,msisdn,eid,alg,k,opc,op,topc,\n"
+	"amf,tenant,profile,priority,imei) or an equipment list (imei,list,reason,expires). "
+	"Keys are sealed to\n"
+	"the vault and never enter the records; op becomes OPc and is not stored. Every line "
+	"refused is told\n"
+	"with its reason; the others are loaded.\n\n"
+	"With --form, one file of a bulk equipment list (a CEIR's, up to 100 million devices): "
+	"not records but a\n"
+	"generation of the lists, compared with the one in force and stopped when it would "
+	"blacklist a whole TAC\n"
+	"or change a list too much. Forms: gsma-full, gsma-delta (SG.18), csv, csv-delta.\n\n"
+	"  merlon import --form csv --list black --dry-run ceir.csv",
+	cmd_import};
+
 int cmd_import(int argc, char **argv)
 {
-	static const struct command me = {
-	    "import", "import [OPTION]... FILE...",
-	    "Load CSV files with a header, as they stream: subscriptions "
-	    "(imsi,iccid,msisdn,eid,alg,k,opc,op,topc,\n"
-	    "amf,tenant,profile,priority,imei) or an equipment list (imei,list,reason,expires). "
-	    "Keys are sealed to\n"
-	    "the vault and never enter the records; op becomes OPc and is not stored. Every line "
-	    "refused is told\n"
-	    "with its reason; the others are loaded.",
-	    cmd_import};
 	struct reach r = {0};
 	struct import_how how = {0};
 	uint64_t partition = UINT64_MAX;
@@ -300,8 +307,17 @@ int cmd_import(int argc, char **argv)
 	     "these subscriptions, and their keys, belong to that partition's home", 0, 15},
 	    {"--refused", ARG_TEXT, &how.bad, "FILE",
 	     "write refused lines there, not to standard error", 0, 0},
+	    {"--form", ARG_TEXT, &how.form, "FORM", "a bulk equipment list: what its lines look like", 0, 0},
+	    {"--list", ARG_TEXT, &how.list, "LIST", "white, black or grey, of lines that do not say", 0, 0},
+	    {"--fields", ARG_TEXT, &how.fields, "NAMES",
+	     "order of the fields of SG.18 records (type,from,to,reason)", 0, 0},
+	    {"--organisation", ARG_TEXT, &how.organisation, "ID",
+	     "Organisation ID that their header must name", 0, 0},
+	    {"--dry-run", ARG_FLAG, &how.dry, "", "say what would change; change nothing", 0, 0},
+	    {"--confirm", ARG_TEXT, &how.confirm, "CODE",
+	     "make exactly the change that the range guard stopped with this code", 0, 0},
 	};
-	int code, n = args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code);
+	int code, n = args_read(&import_command, row, sizeof row / sizeof *row, argc, argv, &code);
 
 	if (n < 0)
 		return code;
@@ -309,6 +325,8 @@ int cmd_import(int argc, char **argv)
 		fprintf(stderr, "merlon import: name a file; see merlon import --help\n");
 		return EXIT_USAGE;
 	}
+	if (how.form || how.dry || how.confirm || how.list || how.fields || how.organisation)
+		return import_lists(&r, &how, n, argv);
 	how.partition = partition == UINT64_MAX ? NULL : &partition;
 	return import_files(&r, &how, n, argv);
 }

@@ -30,5 +30,11 @@ struct import_how {
 	const char *object, *bad;
 	const uint64_t *partition;
 	bool update;
+	/* Bulk equipment lists: `form` NULL: none of that; else see cli/equip_form.h. */
+	const char *form, *list, *fields, *organisation;
+	const char *confirm; /* the code of the change that the range guard stopped */
+	bool dry;
 };
 int import_files(struct reach *r, const struct import_how *how, int n, char **paths);
+/* cli/import_lists.c: one file of a bulk equipment list. */
+int import_lists(struct reach *r, const struct import_how *how, int n, char **paths);

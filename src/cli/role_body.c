@@ -102,6 +102,8 @@ static void hear(struct listener *l, struct child_message *m)
 		renew(l, m, false);
 	else if (strcmp(m->text, SAY_FORGET) == 0 && l->env->signer)
 		signer_forget(l->env->signer);
+	else if (strcmp(m->text, SAY_LISTS) == 0 && l->env->role->lists && m->fd_n == 1)
+		l->env->role->lists(l->env, m->fds[0]);
 	else if (strncmp(m->text, SAY_LINE, strlen(SAY_LINE)) == 0)
 		new_line(l->env, m->text + strlen(SAY_LINE), m);
 }

@@ -132,6 +132,8 @@ static enum err open_keeper(struct role_env *e, char why[256])
 
 	e->keeper_conf = (struct keeper_conf){
 		.data_dir = e->conf.data_dir,
+		.tac_most = e->conf.tac_most,
+		.list_change = e->conf.list_change,
 		.socket_group = e->conf.keeper_group[0] ? e->conf.keeper_group : NULL,
 		.cache_mb = e->conf.keeper_cache_mb,
 	};
@@ -218,6 +220,11 @@ static void reload_edge(struct role_env *e, const struct conf *c)
 	edge_reload(e->edge, c->edge_clear);
 }
 
+static void lists_edge(struct role_env *e, int fd)
+{
+	edge_lists(e->edge, fd);
+}
+
 /* Home lives on its loop's thread: it is asked to stop there. */
 static void watch_stop_flag(void *ctx)
 {
@@ -282,6 +289,11 @@ static void run_home(struct role_env *e)
 static void stop_home(struct role_env *e)
 {
 	atomic_store(&e->stop, true);
+}
+
+static void lists_home(struct role_env *e, int fd)
+{
+	home_lists(e->home, fd);
 }
 
 /* Roles that the configuration names and another supervisor starts: not ready until they come. */
@@ -350,12 +362,14 @@ const struct role roles[] = {
      .network = true,
      .writes = true,
      .own = {"", "records.db", "records.db-wal", "records.db-shm", "journal.head", "keeper.key",
-	     "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup"}},
+	     "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup",
+	     "equipment"}},
     {.name = "home",
      .order = 3,
      .open = open_home,
      .run = run_home,
      .stop = stop_home,
+     .lists = lists_home,
      .renew = renew_tls,
      .asks = true,
      .network = true,
@@ -368,6 +382,7 @@ const struct role roles[] = {
      .run = run_edge,
      .stop = stop_edge,
      .reload = reload_edge,
+     .lists = lists_edge,
      .renew = renew_tls,
      .asks = true,
      .network = true,

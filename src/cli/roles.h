@@ -52,8 +52,9 @@ struct role {
 	enum err (*renew)(struct role_env *e, const struct tls_pems *p, char why[256]);
 	bool asks; /* it speaks TLS, and has signatures made by the signer */
 	bool sees; /* everybody's page and events */
+	void (*lists)(struct role_env *e, int fd); /* a generation of equipment lists; any thread; or NULL */
 	bool network, writes; /* its sandbox: sockets; files below data_dir */
-	const char *own[12];  /* what is its own in its directory; "" is the directory itself */
+	const char *own[14];  /* what is its own in its directory; "" is the directory itself */
 	bool stores;	      /* that is conf_stores(), else data_dir */
 };
 

@@ -308,15 +308,18 @@ static void lend_seats(struct house *h)
 static void mind(struct house *h, int signals)
 {
 	struct signalfd_siginfo info;
-	struct pollfd p[ROLE_MAX + 1];
+	struct pollfd p[ROLE_MAX + 2];
 
 	for (;;) {
 		lend_seats(h);
 		p[0] = (struct pollfd){.fd = signals, .events = POLLIN};
 		for (size_t i = 0; i < h->seat_n; i++)
 			p[i + 1] = (struct pollfd){.fd = h->seat[i].child.pidfd, .events = POLLIN};
-		if (poll(p, h->seat_n + 1, 1000) <= 0)
+		p[h->seat_n + 1] = (struct pollfd){.fd = h->lists, .events = POLLIN};
+		if (poll(p, h->seat_n + 2, 1000) <= 0)
 			continue;
+		if (p[h->seat_n + 1].revents)
+			lists_heard(h);
 		for (size_t i = 0; i < h->seat_n; i++) {
 			if (p[i + 1].revents)
 				restart(h, &h->seat[i]);
@@ -363,6 +366,7 @@ int supervise(const struct supervise *how)
 		stop_all(&h);
 		return EXIT_CONFIG;
 	}
+	lists_begin(&h);
 	if (how->up)
 		how->up(&h.conf, how->ctx);
 	notify_systemd("READY=1");

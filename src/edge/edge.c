@@ -115,6 +115,14 @@ void edge_reload(struct edge *e, bool clear)
 	atomic_store(&e->clear, clear);
 }
 
+void edge_lists(struct edge *e, int fd)
+{
+	char why[256];
+
+	if (serving_offer_lists(e->serving, fd, why))
+		LOG(LOG_ERROR, "edge.lists_stay", KV("why", (const char *)why));
+}
+
 void edge_free(struct edge *e)
 {
 	for (size_t i = 0; i < e->worker_n; i++) {

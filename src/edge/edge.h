@@ -45,6 +45,9 @@ enum err MUST_USE edge_start(struct edge **e, const struct edge_conf *conf, char
  * handler). Partners get a DPR and the answers in flight before this returns. */
 void edge_run(struct edge *e);
 void edge_stop(struct edge *e);
+/* A newer generation of the bulk equipment lists (borrowed); checks it, and waits until the older one is
+ * not read any more. Any thread but a worker's. */
+void edge_lists(struct edge *e, int fd);
 void edge_free(struct edge *e);
 /* Take over what may change while serving. Any thread. */
 void edge_reload(struct edge *e, bool clear);

@@ -455,6 +455,14 @@ void home_stop(struct home *h)
 		nanosleep(&nap, NULL);
 }
 
+void home_lists(struct home *h, int fd)
+{
+	char why[256];
+
+	if (serving_offer_lists(h->serving, fd, why))
+		LOG(LOG_ERROR, "home.lists_stay", KV("why", (const char *)why));
+}
+
 void home_free(struct home *h)
 {
 	struct home_worker *w = &h->w;

@@ -28,4 +28,7 @@ enum err MUST_USE home_start(struct home **h, struct loop *loop, const struct ho
 			     char why[256]);
 /* The loop runs elsewhere. Called before it stops: DPR to peers, commit what waits. */
 void home_stop(struct home *h);
+/* A newer generation of the bulk equipment lists (borrowed); checks it, and waits until the older one is
+ * not read any more. Any thread but the loop's. */
+void home_lists(struct home *h, int fd);
 void home_free(struct home *h);

@@ -10,17 +10,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-struct ask {
-	struct keeper *k;
-	const struct keep *req;
-	struct keep *rep;
-	struct who who;
-	struct say say;
-	struct wr body, bad;
-	enum object object;
-	char next[ROW_ROOM]; /* what KEEP_NEXT shows */
-};
-
 uint64_t keeper_wall_ms(void)
 {
 	struct timespec t;
@@ -55,7 +44,7 @@ static enum err edit(struct ask *a, const struct edit *e)
 
 	if (err)
 		return err;
-	err = store_edit(a->k->store, &a->who, e, &approval, &a->say);
+	err = store_edit(a->k->store, &a->who, e, &approval, a->say);
 	if (err && err != ERR_APPROVAL) {
 		store_rollback(a->k->store);
 		return err;
@@ -90,7 +79,7 @@ static enum err do_confirm(struct ask *a)
 
 	if (err)
 		return err;
-	err = store_approve(a->k->store, &a->who, &a->say);
+	err = store_approve(a->k->store, &a->who, a->say);
 	if (err) {
 		store_rollback(a->k->store);
 		return err;
@@ -127,14 +116,14 @@ static enum err do_import(struct ask *a)
 			     .header = a->req->text[KEEP_HEADER], .lines = a->req->text[KEEP_LINES],
 			     .line = keep_has(a->req, KEEP_LINE) ? a->req->num[KEEP_LINE] : 2,
 			     .fixed = a->req->pair, .fixed_n = a->req->pair_n, .bad = bad_line,
-			     .ctx = &a->bad };
+			     .ctx = a->bad };
 	enum err err = too_many_lines(in.lines) ? ERR_FULL : store_begin(a->k->store);
 
 	if (err)
 		return err;
-	err = store_import(a->k->store, &a->who, &in, &a->say);
-	if (!err && a->bad.err)
-		err = a->bad.err; /* cannot be told: so not done either */
+	err = store_import(a->k->store, &a->who, &in, a->say);
+	if (!err && a->bad->err)
+		err = a->bad->err; /* cannot be told: so not done either */
 	if (err) {
 		store_rollback(a->k->store);
 		return err;
@@ -150,7 +139,7 @@ static enum err do_import(struct ask *a)
 
 static enum err do_get(struct ask *a)
 {
-	return store_get(a->k->store, a->object, a->req->text[KEEP_KEY], &a->body, &a->say);
+	return store_get(a->k->store, a->object, a->req->text[KEEP_KEY], a->body, a->say);
 }
 
 static enum err list(struct ask *a, bool csv)
@@ -163,8 +152,8 @@ static enum err list(struct ask *a, bool csv)
 	    a->req->num[KEEP_MOST] < KEEP_ROWS_MAX)
 		p.max = (size_t)a->req->num[KEEP_MOST];
 	if (csv && !keep_has(a->req, KEEP_AFTER))
-		store_csv_header(a->object, &a->body);
-	err = store_list(a->k->store, &p, &a->body, &a->say);
+		store_csv_header(a->object, a->body);
+	err = store_list(a->k->store, &p, a->body, a->say);
 	memcpy(a->next, p.next, sizeof a->next);
 	keep_put_text(a->rep, KEEP_NEXT, view_of(a->next));
 	keep_put_num(a->rep, KEEP_DONE, p.n);
@@ -202,21 +191,21 @@ static enum err do_backup(struct ask *a)
 
 	if (!name_ok(a->req->text[KEEP_NAME]) ||
 	    !view_text(a->req->text[KEEP_NAME], name, sizeof name)) {
-		say(&a->say, "name: letters, digits, dash, dot and underscore only");
+		say(a->say, "name: letters, digits, dash, dot and underscore only");
 		return ERR_VALUE;
 	}
 	snprintf(path, sizeof path, "%s/backup", a->k->dir);
 	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-		say(&a->say, "%.200s: %s", path, strerror(errno));
+		say(a->say, "%.200s: %s", path, strerror(errno));
 		return ERR_IO;
 	}
 	snprintf(path, sizeof path, "%s/backup/%s", a->k->dir, name);
-	err = store_backup(a->k->store, path, &a->say);
+	err = store_backup(a->k->store, path, a->say);
 	if (err)
 		return err;
-	wr_view(&a->body, VIEW("{\"path\":"));
-	json_text(&a->body, view_of(path));
-	wr_view(&a->body, VIEW(",\"files\":[\"records.db\",\"keeper.key\",\"journal.head\"],"
+	wr_view(a->body, VIEW("{\"path\":"));
+	json_text(a->body, view_of(path));
+	wr_view(a->body, VIEW(",\"files\":[\"records.db\",\"keeper.key\",\"journal.head\"],"
 			       "\"derived\":[\"serving\"],\"of_home\":[\"vault\",\"registrations\"]}"));
 	LOG(LOG_NOTE, "keeper.backup", KV("path", (const char *)path), KV("actor", a->who.actor));
 	return ERR_OK;
@@ -236,25 +225,25 @@ static enum err do_state(struct ask *a)
 	char hex[3];
 
 	store_status(a->k->store, &st);
-	put(&a->body, "{\"feed\":", st.feed);
-	put(&a->body, ",\"published\":", serving_feed(a->k->serving));
-	put(&a->body, ",\"oldest_change\":", st.oldest);
-	put(&a->body, ",\"malformed\":", a->k->malformed);
-	wr_view(&a->body, VIEW(",\"records\":{"));
+	put(a->body, "{\"feed\":", st.feed);
+	put(a->body, ",\"published\":", serving_feed(a->k->serving));
+	put(a->body, ",\"oldest_change\":", st.oldest);
+	put(a->body, ",\"malformed\":", a->k->malformed);
+	wr_view(a->body, VIEW(",\"records\":{"));
 	for (enum object o = 0; o < OBJ_N; o++) {
-		wr_view(&a->body, o > 0 ? VIEW(",") : VIEW(""));
-		json_text(&a->body, view_of(model_objects[o].name));
-		put(&a->body, ":", st.n[o]);
+		wr_view(a->body, o > 0 ? VIEW(",") : VIEW(""));
+		json_text(a->body, view_of(model_objects[o].name));
+		put(a->body, ":", st.n[o]);
 	}
-	put(&a->body, "},\"journal\":{\"seq\":", st.journal_seq);
-	wr_view(&a->body, VIEW(",\"head\":\""));
+	put(a->body, "},\"journal\":{\"seq\":", st.journal_seq);
+	wr_view(a->body, VIEW(",\"head\":\""));
 	for (size_t i = 0; i < sizeof st.journal_head; i++) {
 		snprintf(hex, sizeof hex, "%02x", st.journal_head[i]);
-		wr_view(&a->body, view_of(hex));
+		wr_view(a->body, view_of(hex));
 	}
-	wr_view(&a->body, VIEW("\"}}"));
+	wr_view(a->body, VIEW("\"}}"));
 	keep_put_num(a->rep, KEEP_FEED, st.feed);
-	return a->body.err;
+	return a->body->err;
 }
 
 static enum err do_verify(struct ask *a)
@@ -265,18 +254,18 @@ static enum err do_verify(struct ask *a)
 	if (err)
 		return err;
 	metric_add(M_RECORDS_TAMPERED, 0, v.tampered);
-	put(&a->body, "{\"rows\":", v.rows);
-	put(&a->body, ",\"tampered\":", v.tampered);
-	put(&a->body, ",\"tables_unsealed\":", v.tables);
-	put(&a->body, ",\"journal\":", v.journal_n);
-	put(&a->body, ",\"journal_bad\":", v.journal_bad);
-	wr_view(&a->body, v.head_ok ? VIEW(",\"head_ok\":true") : VIEW(",\"head_ok\":false"));
-	wr_view(&a->body, VIEW(",\"first\":"));
-	json_text(&a->body, view_of(v.first));
-	wr_view(&a->body, VIEW(",\"clause\":\"R-3.1.c\"}"));
+	put(a->body, "{\"rows\":", v.rows);
+	put(a->body, ",\"tampered\":", v.tampered);
+	put(a->body, ",\"tables_unsealed\":", v.tables);
+	put(a->body, ",\"journal\":", v.journal_n);
+	put(a->body, ",\"journal_bad\":", v.journal_bad);
+	wr_view(a->body, v.head_ok ? VIEW(",\"head_ok\":true") : VIEW(",\"head_ok\":false"));
+	wr_view(a->body, VIEW(",\"first\":"));
+	json_text(a->body, view_of(v.first));
+	wr_view(a->body, VIEW(",\"clause\":\"R-3.1.c\"}"));
 	if (v.tampered == 0 && v.tables == 0 && v.journal_bad == 0 && v.head_ok)
 		return ERR_OK;
-	say(&a->say, "%s", v.first);
+	say(a->say, "%s", v.first);
 	return ERR_CORRUPT;
 }
 
@@ -290,7 +279,7 @@ static enum err do_journal(struct ask *a)
 		return ERR_VALUE;
 	if (keep_has(a->req, KEEP_MOST) && a->req->num[KEEP_MOST] < KEEP_ROWS_MAX)
 		most = a->req->num[KEEP_MOST];
-	err = store_journal(a->k->store, strtoull(text, NULL, 10), (size_t)most, &a->body, &last);
+	err = store_journal(a->k->store, strtoull(text, NULL, 10), (size_t)most, a->body, &last);
 	snprintf(a->next, sizeof a->next, "%llu", (unsigned long long)last);
 	keep_put_text(a->rep, KEEP_NEXT, view_of(a->next));
 	return err;
@@ -298,21 +287,26 @@ static enum err do_journal(struct ask *a)
 
 static enum err do_pending(struct ask *a)
 {
-	return store_approvals(a->k->store, a->who.now_ms, &a->body);
+	return store_approvals(a->k->store, a->who.now_ms, a->body);
 }
 
 static enum err do_model(struct ask *a)
 {
 	if (keep_has(a->req, KEEP_OBJECT)) {
-		model_json(&a->body, a->object);
-		return a->body.err;
+		model_json(a->body, a->object);
+		return a->body->err;
 	}
 	for (enum object o = 0; o < OBJ_N; o++) {
-		wr_view(&a->body, o > 0 ? VIEW(",\n") : VIEW("["));
-		model_json(&a->body, o);
+		wr_view(a->body, o > 0 ? VIEW(",\n") : VIEW("["));
+		model_json(a->body, o);
 	}
-	wr_view(&a->body, VIEW("]"));
-	return a->body.err;
+	wr_view(a->body, VIEW("]"));
+	return a->body->err;
+}
+
+static enum err do_lists(struct ask *a)
+{
+	return keeper_lists_answer(a->k, a);
 }
 
 static enum err (*const handlers[])(struct ask *a) = {
@@ -320,6 +314,7 @@ static enum err (*const handlers[])(struct ask *a) = {
 	[KEEP_IMPORT] = do_import, [KEEP_EXPORT] = do_export, [KEEP_BACKUP] = do_backup,
 	[KEEP_STATE] = do_state, [KEEP_CONFIRM] = do_confirm, [KEEP_VERIFY] = do_verify,
 	[KEEP_JOURNAL] = do_journal, [KEEP_PENDING] = do_pending, [KEEP_MODEL] = do_model,
+	[KEEP_LISTS] = do_lists,
 };
 
 /* Who asks: the socket says which user; only the portal's user is believed who its person is. */
@@ -331,7 +326,7 @@ static enum err who_asks(struct ask *a, const char *user)
 	if (actor.n == 0 || view_eq(actor, a->who.actor))
 		return ERR_OK;
 	if (!a->k->portal_user[0] || strcmp(user, a->k->portal_user) != 0) {
-		say(&a->say, "actor: user %s may not speak for others", user);
+		say(a->say, "actor: user %s may not speak for others", user);
 		return ERR_REFUSED;
 	}
 	for (size_t i = 0; i < actor.n; i++) {
@@ -351,7 +346,7 @@ static enum err answer(struct ask *a, const char *user)
 	if (keep_has(a->req, KEEP_OBJECT)) {
 		a->object = model_object(a->req->text[KEEP_OBJECT]);
 		if (a->object == OBJ_N) {
-			say(&a->say, "%.*s: no such object", (int)a->req->text[KEEP_OBJECT].n,
+			say(a->say, "%.*s: no such object", (int)a->req->text[KEEP_OBJECT].n,
 			    (const char *)a->req->text[KEEP_OBJECT].p);
 			return ERR_NOT_FOUND;
 		}
@@ -362,16 +357,17 @@ static enum err answer(struct ask *a, const char *user)
 void keeper_answer(struct keeper *k, const char *user, const struct keep *req, struct wr *out)
 {
 	struct keep rep = { .op = req->op, .reply = true, .id = req->id };
-	struct ask a = { .k = k, .req = req, .rep = &rep,
-			 .body = { .p = k->body, .cap = KEEP_BODY_MAX },
-			 .bad = { .p = k->bad, .cap = KEEP_BODY_MAX } };
+	struct wr body = { .p = k->body, .cap = KEEP_BODY_MAX };
+	struct wr bad = { .p = k->bad, .cap = KEEP_BODY_MAX };
+	struct say said = { 0 };
+	struct ask a = { .k = k, .req = req, .rep = &rep, .say = &said, .body = &body, .bad = &bad };
 	enum err err = answer(&a, user);
 
 	metric_add(M_KEEPER_REQUESTS, (unsigned int)req->op, 1);
 	keep_put_num(&rep, KEEP_STATUS, err);
 	if (err)
-		keep_put_text(&rep, KEEP_REASON, view_of(a.say.text[0] ? a.say.text : err_text(err)));
-	keep_put_text(&rep, KEEP_BODY, wr_done(&a.body));
-	keep_put_text(&rep, KEEP_BAD, wr_done(&a.bad));
+		keep_put_text(&rep, KEEP_REASON, view_of(said.text[0] ? said.text : err_text(err)));
+	keep_put_text(&rep, KEEP_BODY, wr_done(&body));
+	keep_put_text(&rep, KEEP_BAD, wr_done(&bad));
 	keep_emit(out, &rep);
 }

@@ -37,6 +37,8 @@ static enum err start(struct keeper *k, const struct keeper_conf *conf, char why
 		LOG(LOG_ERROR, "records.journal_broken", KV("dir", (const char *)k->dir),
 		    KV_CLAUSE("R-3.1.c"));
 	if (!err)
+		err = keeper_lists_open(k, conf, why);
+	if (!err)
 		err = keeper_open_serving(k, why);
 	return err ? err : keeper_listen(k, conf->socket_group, why);
 }
@@ -79,6 +81,7 @@ void keeper_free(struct keeper *k)
 		close(k->stop_fd);
 	if (k->serving)
 		serving_finish(k->serving);
+	keeper_lists_close(k);
 	store_close(k->store);
 	free(k->body);
 	free(k->bad);

@@ -10,6 +10,8 @@ struct keeper_conf {
 	const char *data_dir;       /* records.db, serving.*, keeper.sock, keeper.key */
 	const char *socket_group;   /* who may use the socket; NULL = the owner only */
 	uint8_t own_plmn_n;
+	uint32_t tac_most;    /* devices of a TAC that one import may blacklist unasked; 0: 100000 */
+	uint32_t list_change; /* per cent that one import may change a bulk list by; 0: 50 */
 	/* The user (portal) whose clients are believed who their person is (KEEP_ACTOR); NULL =
 	 * nobody. All others act in the name of their own user (SO_PEERCRED). */
 	const char *portal_user;

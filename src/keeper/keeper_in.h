@@ -24,6 +24,7 @@ struct keeper_conn {
 struct keeper {
 	struct store *store;
 	struct serving_writer *serving;
+	struct lists *lists;
 	char dir[3072], portal_user[USER_MAX];
 	int listen_fd, epoll_fd, stop_fd;
 	struct keeper_conn conn[CONN_MAX];
@@ -37,6 +38,18 @@ struct keeper {
 	bool stop;
 };
 
+/* One request on its way to its answer. */
+struct ask {
+	struct keeper *k;
+	const struct keep *req;
+	struct keep *rep;
+	struct who who;
+	struct say *say;
+	struct wr *body, *bad;
+	enum object object;
+	char next[ROW_ROOM]; /* what KEEP_NEXT shows */
+};
+
 /* publish.c: bring the serving copy up to the records. Rebuilds it when it is behind the feed. */
 enum err MUST_USE keeper_publish(struct keeper *k, char why[256]);
 enum err MUST_USE keeper_open_serving(struct keeper *k, char why[256]);
@@ -44,6 +57,13 @@ enum err MUST_USE keeper_open_serving(struct keeper *k, char why[256]);
 /* answer.c: one request, answered. Never fails: what is wrong stands in the reply. */
 void keeper_answer(struct keeper *k, const char *user, const struct keep *req, struct wr *out);
 uint64_t keeper_wall_ms(void);
+
+/* lists.c: bulk equipment lists. */
+enum err MUST_USE keeper_lists_open(struct keeper *k, const struct keeper_conf *conf, char why[256]);
+void keeper_lists_close(struct keeper *k);
+const struct serving_lists *keeper_lists_now(const struct keeper *k);
+enum err MUST_USE keeper_lists_publish(struct keeper *k); /* nothing if they are */
+enum err MUST_USE keeper_lists_answer(struct keeper *k, const struct ask *a);
 
 /* serve.c */
 enum err MUST_USE keeper_listen(struct keeper *k, const char *group, char why[256]);

@@ -94,6 +94,8 @@ static enum err fill(struct keeper *k, uint64_t feed)
 	for (enum change_kind kind = CHANGE_SUB; kind <= CHANGE_RANGE && !err; kind++)
 		err = put_all(k, kind, 0);
 	if (!err)
+		err = serving_put_lists(k->serving, keeper_lists_now(k));
+	if (!err)
 		err = serving_change(k->serving, &last);
 	committed = serving_commit(k->serving);
 	return err ? err : committed;
@@ -121,9 +123,7 @@ static enum err build_anew(struct keeper *k, char why[256])
 		return err;
 	store_status(k->store, &st);
 	LOG(LOG_NOTE, "keeper.serving_rebuilt", KV("feed", st.feed));
-	if (st.feed == 0)
-		return ERR_OK;
-	err = fill(k, st.feed);
+	err = st.feed == 0 ? keeper_lists_publish(k) : fill(k, st.feed);
 	if (err)
 		snprintf(why, 256, "serving copy: %s", err_text(err));
 	return err;
@@ -159,6 +159,8 @@ enum err keeper_publish(struct keeper *k, char why[256])
 		err = batch(k, at);
 		at = serving_feed(k->serving);
 	}
+	if (!err)
+		err = keeper_lists_publish(k);
 	metric_set(M_RECORDS_FEED, 0, st.feed);
 	metric_set(M_SERVING_FEED, 0, at);
 	if (err) {

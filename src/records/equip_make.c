@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #define GROUP 4096	/* serials handed to a bitmap at once */
-#define LIST_SMALL 1000 /* a change below this many devices is never too much for a list */
+#define GROWS_SMALL 10000 /* below so many devices no growth is too much: a list that begins */
+#define SHRINKS_SMALL 1000
 
 void equip_entry_put(struct wr *w, const struct equip_entry *e)
 {
@@ -346,9 +347,9 @@ static void judge_lists(struct equip_plan *p, const struct equip_guard *guard)
 
 		if (t->before == 0)
 			continue;
-		if (t->after > t->before + LIST_SMALL && t->after - t->before > most)
+		if (t->after > t->before + GROWS_SMALL && t->after - t->before > most)
 			find(p, c, EQUIP_GROWS);
-		if (t->after + LIST_SMALL < t->before && t->before - t->after > most)
+		if (t->after + SHRINKS_SMALL < t->before && t->before - t->after > most)
 			find(p, c, EQUIP_SHRINKS);
 	}
 }

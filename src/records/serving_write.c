@@ -20,7 +20,7 @@ struct serving_writer {
 	enum err err;            /* of the open batch, sticky */
 	uint64_t last[DB_N];     /* the highest key, or a higher one; UINT64_MAX: not looked up */
 	struct serving_meta meta, next;
-	struct serving_lists lists;
+	struct serving_lists lists, next_lists;
 	struct serving_page *page;
 	int page_fd;
 };
@@ -279,6 +279,7 @@ enum err serving_begin(struct serving_writer *w)
 	rc = mdb_txn_begin(w->env, NULL, 0, &w->txn);
 	memset(w->last, 0xff, sizeof w->last);
 	w->next = w->meta;
+	w->next_lists = w->lists;
 	w->err = db_err(rc);
 	return w->err;
 }
@@ -364,7 +365,7 @@ enum err serving_put_lists(struct serving_writer *w, const struct serving_lists 
 	enum err e = put(w, DB_META, SERVING_LISTS_KEY, l, sizeof *l);
 
 	if (!e)
-		w->lists = *l;
+		w->next_lists = *l;
 	return e;
 }
 
@@ -436,6 +437,7 @@ enum err serving_commit(struct serving_writer *w)
 	if (w->err)
 		return w->err;
 	w->meta = w->next;
+	w->lists = w->next_lists;
 	publish(w);
 	return ERR_OK;
 }

@@ -20,6 +20,8 @@ static const char *const tables[] = {
 	"CREATE TABLE IF NOT EXISTS approval (id INTEGER PRIMARY KEY AUTOINCREMENT, "
 	"at_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, actor TEXT NOT NULL, "
 	"request BLOB NOT NULL, reason TEXT NOT NULL, approver TEXT, mac BLOB NOT NULL)",
+	"CREATE TABLE IF NOT EXISTS lists (id INTEGER PRIMARY KEY CHECK (id = 1), row BLOB NOT NULL, "
+	"mac BLOB NOT NULL)",
 	"CREATE INDEX IF NOT EXISTS subscription_profile ON subscription(profile)",
 	"CREATE INDEX IF NOT EXISTS subscription_imei ON subscription(imei) WHERE imei IS NOT NULL",
 };

@@ -124,6 +124,14 @@ enum err MUST_USE store_pack(struct store *st, enum change_kind kind, uint64_t i
 size_t store_pack_all(struct store *st, enum change_kind kind, uint32_t profile, int64_t *after,
 		      union packed *to, size_t max);
 
+/* The generation of the bulk equipment lists in force; zeros: none. ERR_CORRUPT: changed behind our
+ * back. */
+enum err MUST_USE store_lists_get(struct store *st, struct serving_lists *to);
+/* Another one, in a transaction of its own with its entry in the journal: `source` is where it came
+ * from, `detail` what it is (JSON). */
+enum err MUST_USE store_lists_put(struct store *st, const struct who *who, const struct serving_lists *l,
+				  struct view source, struct view detail);
+
 /* MAC of every row, the seal of every table (a row deleted or an old one put back), the journal's
  * chain and its anchored head. */
 struct store_verdict {
