@@ -16,6 +16,7 @@
 #define FROZEN_COOKIE 13766u
 #define STEP ((size_t)2 << 20) /* unmapped at once */
 #define BITS_BYTES 8192u       /* of a bitset container */
+#define NEAR 16u               /* values; half a cache line */
 #define CONTAINERS 16u         /* 1,000,000 serials by 65,536 */
 
 enum frozen_type { FROZEN_BITS = 1, FROZEN_ARRAY = 2, FROZEN_RUNS = 3 };
@@ -191,9 +192,29 @@ struct view equip_map_of(const struct equip_set *s, const struct equip_tac *row,
 
 /* --- one bitmap ----------------------------------------------------------------------------- */
 
+/* Serial numbers are spread evenly as a rule, so the place is nearly known: from there outwards by
+ * growing steps, and the rest without a branch that could be guessed wrong. What counts at a hundred
+ * million entries is how many lines of memory are touched, one after the other. */
 static bool in_array(const uint16_t *v, uint32_t n, uint16_t low)
 {
-	while (n > 1) { /* without a branch that could be guessed wrong */
+	uint32_t at = (uint32_t)((uint64_t)low * n >> 16), step = NEAR, from = at, to = at;
+
+	if (v[at] <= low) {
+		while (to + step < n && v[to + step] <= low) {
+			to += step;
+			from = to;
+			step *= 2;
+		}
+		to = to + step < n ? to + step : n;
+	} else {
+		while (from > step && v[from - step] > low) {
+			from -= step;
+			to = from;
+			step *= 2;
+		}
+		from = from > step ? from - step : 0;
+	}
+	for (v += from, n = to - from; n > 1;) {
 		uint32_t half = n / 2;
 
 		v += v[half] <= low ? half : 0;
@@ -217,6 +238,13 @@ static bool in_bits(const uint8_t *p, uint16_t low)
 {
 	return p[low / 8] >> low % 8 & 1; /* words of 64, little-endian */
 }
+
+/* What stands behind the containers of a bitmap. */
+struct tail {
+	const uint16_t *keys, *counts;
+	const uint8_t *types;
+	uint32_t n;
+};
 
 /* What lies before container `i`, and in all. */
 struct sums {
@@ -250,41 +278,50 @@ static uint32_t container_of(const uint16_t *keys, uint32_t n, uint16_t key)
 	return i;
 }
 
+/* Arrays lie last, so what follows one says where it is: the usual case, and the quickest. */
+static bool in_last(const struct tail *t, struct view m, uint32_t i, uint16_t low)
+{
+	size_t items = 0, room = (size_t)((const uint8_t *)t->keys - m.p) / 2;
+
+	for (uint32_t j = i; j < t->n; j++)
+		items += t->types[j] == FROZEN_ARRAY ? t->counts[j] + 1u : 0;
+	return items <= room && in_array(t->keys - items, t->counts[i] + 1u, low);
+}
+
+static bool in_others(const struct tail *t, struct view m, uint32_t i, uint16_t low)
+{
+	struct sums s;
+
+	add_up(&s, t->counts, t->types, t->n, i);
+	if (m.n != (size_t)s.bits_all * BITS_BYTES + 4 * (size_t)s.runs_all +
+			   2 * (size_t)s.items_all + 5 * (size_t)t->n + sizeof(uint32_t))
+		return false;
+	if (t->types[i] == FROZEN_BITS)
+		return in_bits(m.p + (size_t)s.bits * BITS_BYTES, low);
+	return t->types[i] == FROZEN_RUNS &&
+	       in_runs(t->keys - s.items_all - 2 * (size_t)(s.runs_all - s.runs), t->counts[i], low);
+}
+
 static bool in_map(struct view m, uint32_t serial)
 {
 	uint16_t key = (uint16_t)(serial >> 16), low = (uint16_t)serial;
-	uint32_t head, n, i;
-	const uint16_t *keys, *counts;
-	const uint8_t *types;
-	struct sums s;
+	struct tail t;
+	uint32_t head, i;
 
 	if (m.n < sizeof head)
 		return false;
 	memcpy(&head, m.p + m.n - sizeof head, sizeof head);
-	n = head >> 15;
-	if ((head & 0x7fff) != FROZEN_COOKIE || n == 0 || n > CONTAINERS ||
-	    m.n < 5 * (size_t)n + sizeof head)
+	t.n = head >> 15;
+	if ((head & 0x7fff) != FROZEN_COOKIE || t.n == 0 || t.n > CONTAINERS ||
+	    m.n < 5 * (size_t)t.n + sizeof head)
 		return false;
-	types = m.p + m.n - sizeof head - n;
-	counts = (const void *)(types - 2 * (size_t)n);
-	keys = counts - n;
-	i = container_of(keys, n, key);
-	if (i == n)
+	t.types = m.p + m.n - sizeof head - t.n;
+	t.counts = (const void *)(t.types - 2 * (size_t)t.n);
+	t.keys = t.counts - t.n;
+	i = container_of(t.keys, t.n, key);
+	if (i == t.n)
 		return false;
-	add_up(&s, counts, types, n, i);
-	if (m.n != (size_t)s.bits_all * BITS_BYTES + 4 * (size_t)s.runs_all +
-			   2 * (size_t)s.items_all + 5 * (size_t)n + sizeof head)
-		return false;
-	switch ((enum frozen_type)types[i]) {
-	case FROZEN_BITS:
-		return in_bits(m.p + (size_t)s.bits * BITS_BYTES, low);
-	case FROZEN_ARRAY:
-		return in_array(keys - s.items_all + s.items, counts[i] + 1u, low);
-	case FROZEN_RUNS:
-		return in_runs(keys - s.items_all - 2 * (size_t)(s.runs_all - s.runs), counts[i],
-			       low);
-	}
-	return false;
+	return t.types[i] == FROZEN_ARRAY ? in_last(&t, m, i, low) : in_others(&t, m, i, low);
 }
 
 /* --- looking up ----------------------------------------------------------------------------- */
@@ -318,25 +355,19 @@ static const struct equip_tac *tac_row(const struct equip_set *s, uint32_t tac)
 	return low < s->head->tac_n && s->row[low].tac == tac ? &s->row[low] : NULL;
 }
 
-int equip_find_one(const struct equip_set *s, uint64_t imei)
+struct equip_on equip_find(const struct equip_set *s, uint64_t imei)
 {
 	const struct equip_tac *row = digits(imei) ? tac_row(s, decimal((uint32_t)(imei >> 32))) : NULL;
 	uint32_t serial = decimal((uint32_t)imei >> 8);
+	struct equip_on on = { -1, -1 };
 
-	for (int i = 0; row && i < EQUIP_LISTS; i++) {
+	if (!row)
+		return on;
+	for (int i = 0; i < EQUIP_LISTS && on.tac < 0; i++)
+		on.tac = (int8_t)(row->whole >> order[i] & 1 ? order[i] : -1);
+	for (int i = 0; i < EQUIP_LISTS && on.one < 0; i++) {
 		if (row->list[order[i]].n && in_map(equip_map_of(s, row, order[i]), serial))
-			return order[i];
+			on.one = (int8_t)order[i];
 	}
-	return -1;
-}
-
-int equip_find_tac(const struct equip_set *s, uint64_t imei)
-{
-	const struct equip_tac *row = digits(imei) ? tac_row(s, decimal((uint32_t)(imei >> 32))) : NULL;
-
-	for (int i = 0; row && i < EQUIP_LISTS; i++) {
-		if (row->whole >> order[i] & 1)
-			return order[i];
-	}
-	return -1;
+	return on;
 }

@@ -54,10 +54,12 @@ enum err MUST_USE equip_open_at(struct equip_set **to, const char *dir, uint64_t
 void equip_close(struct equip_set *s);
 const struct equip_head *equip_head(const struct equip_set *s);
 
-/* Which list is a device on? A device's own entry counts before its TAC's; black before grey before
- * white. -1: on none. `imei`: base/bcd.h, 14 digits or more. No lock, no allocation. */
-int equip_find_one(const struct equip_set *s, uint64_t imei);
-int equip_find_tac(const struct equip_set *s, uint64_t imei);
+/* Which list is a device on, and which all of its TAC? Black before grey before white; -1: on none.
+ * `imei`: base/bcd.h, 14 digits or more. No lock, no allocation. */
+struct equip_on {
+	int8_t one, tac;
+};
+struct equip_on equip_find(const struct equip_set *s, uint64_t imei);
 
 /* For the maker of the next generation. Rows in TAC order. */
 const struct equip_tac *equip_rows(const struct equip_set *s, size_t *n);

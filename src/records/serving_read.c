@@ -242,13 +242,14 @@ static const struct equip_row *equip(void *ctx, uint64_t imei, uint64_t now_s)
 	const struct equip_set *lists = r->lists.now;
 	uint64_t device = bcd_first(imei, 14);
 	const struct equip_row *e = equip_record(ctx, device, now_s);
-	int on = !e && lists && device ? equip_find_one(lists, device) : -1;
+	struct equip_on on = { -1, -1 };
 
-	if (e || on >= 0)
-		return e ? e : &listed[on];
+	if (!e && lists && device)
+		on = equip_find(lists, device);
+	if (e || on.one >= 0)
+		return e ? e : &listed[on.one];
 	e = equip_record(ctx, bcd_first(imei, 8), now_s);
-	on = !e && lists && device ? equip_find_tac(lists, device) : -1;
-	return on >= 0 ? &listed[on] : e;
+	return !e && on.tac >= 0 ? &listed[on.tac] : e;
 }
 
 static const struct profile_row *profile(void *ctx, uint32_t id)

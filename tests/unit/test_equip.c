@@ -87,17 +87,17 @@ TEST(a_device_is_found_on_its_list_and_its_neighbours_are_not)
 	put(m, 123, 1, BLACK); /* leading zeros count */
 	written(m, NULL, 1);
 	s = opened(1);
-	check_eq(equip_find_one(s, id("35316609000001")), BLACK);
-	check_eq(equip_find_one(s, id("353166090000018")), BLACK); /* a check digit is no part of it */
-	check_eq(equip_find_one(s, id("3531660900000199")), BLACK); /* nor a software version */
-	check_eq(equip_find_one(s, id("35316609000005")), GREY);
-	check_eq(equip_find_one(s, id("35316609000014")), GREY);
-	check_eq(equip_find_one(s, id("35316609999999")), WHITE);
-	check_eq(equip_find_one(s, id("00000000000123")), BLACK);
-	check(equip_find_one(s, id("35316609000002")) < 0 && equip_find_one(s, id("35316609000015")) < 0);
-	check(equip_find_one(s, id("35316608000001")) < 0 && equip_find_one(s, id("99999999999999")) < 0);
-	check(equip_find_one(s, id("35316609")) < 0 && equip_find_one(s, 0) < 0);
-	check(equip_find_tac(s, id("35316609000001")) < 0);
+	check_eq(equip_find(s, id("35316609000001")).one, BLACK);
+	check_eq(equip_find(s, id("353166090000018")).one, BLACK); /* a check digit is no part of it */
+	check_eq(equip_find(s, id("3531660900000199")).one, BLACK); /* nor a software version */
+	check_eq(equip_find(s, id("35316609000005")).one, GREY);
+	check_eq(equip_find(s, id("35316609000014")).one, GREY);
+	check_eq(equip_find(s, id("35316609999999")).one, WHITE);
+	check_eq(equip_find(s, id("00000000000123")).one, BLACK);
+	check(equip_find(s, id("35316609000002")).one < 0 && equip_find(s, id("35316609000015")).one < 0);
+	check(equip_find(s, id("35316608000001")).one < 0 && equip_find(s, id("99999999999999")).one < 0);
+	check(equip_find(s, id("35316609")).one < 0 && equip_find(s, 0).one < 0);
+	check(equip_find(s, id("35316609000001")).tac < 0);
 	equip_close(s);
 }
 
@@ -114,11 +114,11 @@ TEST(black_counts_before_grey_before_white_and_a_device_before_its_tac)
 	put(m, 1018000000, EQUIP_SERIALS, WHITE);
 	written(m, NULL, 1);
 	s = opened(1);
-	check_eq(equip_find_one(s, imei_of(1017000000)), BLACK);
-	check_eq(equip_find_one(s, imei_of(1017000001)), GREY);
-	check_eq(equip_find_one(s, imei_of(1017000004)), WHITE);
-	check_eq(equip_find_tac(s, imei_of(1018000007)), GREY);
-	check(equip_find_one(s, imei_of(1018000007)) < 0); /* the whole TAC is on that list */
+	check_eq(equip_find(s, imei_of(1017000000)).one, BLACK);
+	check_eq(equip_find(s, imei_of(1017000001)).one, GREY);
+	check_eq(equip_find(s, imei_of(1017000004)).one, WHITE);
+	check_eq(equip_find(s, imei_of(1018000007)).tac, GREY);
+	check(equip_find(s, imei_of(1018000007)).one < 0); /* the whole TAC is on that list */
 	check_eq(equip_head(s)->whole[GREY], 1);
 	check_eq(equip_head(s)->single[WHITE], 5);
 	equip_close(s);
@@ -150,7 +150,7 @@ TEST(what_is_found_is_what_a_plain_table_says)
 		uint64_t first = (uint64_t)(35000000 + t * 77) * EQUIP_SERIALS;
 
 		for (uint32_t i = 0; i < EQUIP_SERIALS; i += 1 + (i & 7) * 3)
-			check_eq(equip_find_one(s, imei_of(first + i)) == BLACK, table[t][i]);
+			check_eq(equip_find(s, imei_of(first + i)).one == BLACK, table[t][i]);
 	}
 	equip_close(s);
 }
@@ -183,13 +183,13 @@ TEST(a_delta_changes_what_it_names_and_leaves_the_rest)
 	check_eq(plan.list[WHITE].after, 2);
 	written(m, old, 2);
 	s = opened(2);
-	check(equip_find_one(s, imei_of(35000000000012)) < 0);
-	check_eq(equip_find_one(s, imei_of(35000000000013)), BLACK);
-	check(equip_find_one(s, imei_of(35000001000007)) < 0);
-	check(equip_find_tac(s, imei_of(35000001000007)) < 0);
-	check_eq(equip_find_one(s, imei_of(35000001000008)), BLACK);
-	check_eq(equip_find_one(s, imei_of(35000002000001)), WHITE);
-	check_eq(equip_find_one(s, imei_of(35000003000000)), GREY);
+	check(equip_find(s, imei_of(35000000000012)).one < 0);
+	check_eq(equip_find(s, imei_of(35000000000013)).one, BLACK);
+	check(equip_find(s, imei_of(35000001000007)).one < 0);
+	check(equip_find(s, imei_of(35000001000007)).tac < 0);
+	check_eq(equip_find(s, imei_of(35000001000008)).one, BLACK);
+	check_eq(equip_find(s, imei_of(35000002000001)).one, WHITE);
+	check_eq(equip_find(s, imei_of(35000003000000)).one, GREY);
 	check_eq(equip_head(s)->single[BLACK], plan.list[BLACK].after);
 	equip_close(old);
 	equip_close(s);
@@ -219,9 +219,9 @@ TEST(a_full_file_replaces_its_list_and_no_other)
 	check_eq(plan.list[WHITE].added + plan.list[WHITE].removed, 0);
 	written(m, old, 2);
 	s = opened(2);
-	check_eq(equip_find_one(s, imei_of(35000000000011)), WHITE);
-	check_eq(equip_find_one(s, imei_of(35000000000015)), BLACK);
-	check(equip_find_one(s, imei_of(35000007000010)) < 0);
+	check_eq(equip_find(s, imei_of(35000000000011)).one, WHITE);
+	check_eq(equip_find(s, imei_of(35000000000015)).one, BLACK);
+	check(equip_find(s, imei_of(35000007000010)).one < 0);
 	equip_close(old);
 	equip_close(s);
 }
@@ -342,7 +342,7 @@ TEST(no_entries_at_all_make_a_file_too)
 
 	written(maker(7), NULL, 1);
 	s = opened(1);
-	check(equip_find_one(s, id("35316609000001")) < 0 && equip_find_tac(s, id("35316609000001")) < 0);
+	check(equip_find(s, id("35316609000001")).one < 0 && equip_find(s, id("35316609000001")).tac < 0);
 	equip_close(s);
 }
 
