@@ -1,8 +1,10 @@
 /* merlon backup and restore: everything that cannot be made again, copied whole while it runs. */
 #include "cli/cli.h"
 #include "cli/reach.h"
+#include "records/equip_set.h"
 #include "records/spool.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -124,6 +126,57 @@ static int backup_home(const char *from, const char *to)
 	return code == EXIT_DONE ? copy_file(a, b, false) : code;
 }
 
+static int clear_lists(const char *dir)
+{
+	char path[1024];
+	const struct dirent *e;
+	int code = EXIT_DONE;
+	DIR *d = opendir(dir);
+
+	while (d && (e = readdir(d))) {
+		join(path, dir, e->d_name);
+		if (e->d_name[0] != '.' && unlink(path) != 0)
+			code = complain("cannot remove", path, strerror(errno));
+	}
+	if (d)
+		closedir(d);
+	return code;
+}
+
+/* The generations of bulk equipment lists from one data directory to another, in place of those that are
+ * there: the records say which of them counts. */
+static int copy_lists(const char *from, const char *to)
+{
+	char a[1024], b[1024], path[1024];
+	const struct dirent *e;
+	int code;
+	DIR *d;
+
+	join(b, to, EQUIP_DIR);
+	code = clear_lists(b);
+	join(a, from, EQUIP_DIR);
+	d = code == EXIT_DONE ? opendir(a) : NULL;
+	while (d && code == EXIT_DONE && (e = readdir(d))) {
+		size_t n = strlen(e->d_name);
+
+		if (n < 6 || strcmp(e->d_name + n - 6, ".lists") != 0)
+			continue;
+		join(path, a, e->d_name);
+		join(b, to, EQUIP_DIR);
+		if (mkdir(b, 0750) != 0 && errno != EEXIST) {
+			code = complain("cannot make", b, strerror(errno));
+			break;
+		}
+		snprintf(b + strlen(b), sizeof b - strlen(b), "/%.100s", e->d_name);
+		code = copy_file(path, b, false); /* the oldest may just have been removed */
+		if (code == EXIT_DONE && chmod(b, 0640) != 0 && errno != ENOENT)
+			code = complain("cannot write", b, strerror(errno));
+	}
+	if (d)
+		closedir(d);
+	return code;
+}
+
 static int backup_to(struct reach *r, const char *to)
 {
 	char a[1024], b[1024];
@@ -132,6 +185,8 @@ static int backup_to(struct reach *r, const char *to)
 	if (mkdir(to, 0700) != 0)
 		return complain("cannot make", to, strerror(errno));
 	code = copy_records(r, to);
+	if (code == EXIT_DONE)
+		code = copy_lists(r->conf.data_dir, to);
 	for (unsigned int p = 0; p < HOME_MAX && code == EXIT_DONE; p++) {
 		home_dir(a, r->conf.data_dir, p);
 		home_dir(b, to, p);
@@ -229,6 +284,8 @@ static int restore_from(const struct reach *r, const char *from)
 		join(b, r->conf.data_dir, files[i]);
 		code = copy_file(a, b, i == 0);
 	}
+	if (code == EXIT_DONE)
+		code = copy_lists(from, r->conf.data_dir);
 	for (unsigned int p = 0; p < HOME_MAX && code == EXIT_DONE; p++) {
 		home_dir(a, from, p);
 		home_dir(b, r->conf.data_dir, p);

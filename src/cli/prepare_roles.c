@@ -3,8 +3,10 @@
 #include "cli/cli.h"
 #include "cli/supervise.h"
 #include "crypto/seal.h"
+#include "records/equip_set.h"
 #include "records/spool.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -80,21 +82,45 @@ static enum err prepare_role(const struct conf *c, const struct role *r, char wh
 	return err || !user ? err : prepare_owner(dir, r->own, user, why);
 }
 
+/* The generations of equipment lists: edge and home start with the one that the serving copy names. */
+static enum err share_lists(const struct conf *c, gid_t gid, char why[256])
+{
+	char path[CONF_TEXT_MAX + 64];
+	enum err err = ERR_OK;
+	const struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof path, "%s/" EQUIP_DIR, c->data_dir);
+	d = opendir(path);
+	if (d && fchmod(dirfd(d), 02750) != 0)
+		err = fail(path, why);
+	while (d && !err && (e = readdir(d))) {
+		if (e->d_name[0] != '.' &&
+		    fchownat(dirfd(d), e->d_name, (uid_t)-1, gid, AT_SYMLINK_NOFOLLOW) != 0)
+			err = fail(path, why);
+	}
+	if (d)
+		closedir(d);
+	return err;
+}
+
 /* The group that `user` names may read the serving copy, which is all that edge and home need of what
  * the keeper has: what it makes anew in its directory gets that group (setgid), and the mode of
  * everything else there gives a group nothing. */
 static enum err share_copy(const struct conf *c, char why[256])
 {
-	static const char *const shared[] = {"", "/serving.mdb", "/serving.page"};
+	static const char *const shared[] = {"", "/serving.mdb", "/serving.page", "/" EQUIP_DIR};
 	const struct group *g = getuid() == 0 && c->user[0] ? getgrnam(c->user) : NULL;
 	char path[CONF_TEXT_MAX + 64];
 
-	for (size_t i = 0; i < 3 && g; i++) {
+	for (size_t i = 0; i < sizeof shared / sizeof *shared && g; i++) {
 		snprintf(path, sizeof path, "%s%s", c->data_dir, shared[i]);
 		if (lchown(path, (uid_t)-1, g->gr_gid) != 0 && errno != ENOENT)
 			return fail(path, why);
 	}
-	return !g || chmod(c->data_dir, 02755) == 0 ? ERR_OK : fail(c->data_dir, why);
+	if (!g)
+		return ERR_OK;
+	return chmod(c->data_dir, 02755) == 0 ? share_lists(c, g->gr_gid, why) : fail(c->data_dir, why);
 }
 
 static enum err prepare_all(const struct conf *c, char why[256])

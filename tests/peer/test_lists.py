@@ -2,12 +2,14 @@
 whole TAC, a dry run, swaps while ECRs run, a file that was tampered with. IMEIs are made up (TAC 001017..)."""
 import json
 import os
+import shutil
+import subprocess
 import threading
 
 import pytest
 from ask import ecr
 from diameter import Client, poll
-from merlon import Merlon, realm
+from merlon import BINARY, ROOT, Merlon, realm
 
 WHITE, BLACK, GREY = 0, 1, 2
 NODE = f"lists.{realm('00101')}"
@@ -196,6 +198,28 @@ def test_a_tampered_file_is_refused_and_the_old_one_stays(eir):
     os.unlink(os.path.join(place, f"{newest + 1}.lists"))
 
 
+def test_a_backup_brings_the_lists_back(eir, work):
+    to, m = os.path.join(work, "lists-backup"), Merlon(os.path.join(work, "lists2"))
+    m.wait_up()
+    load(m, "csv-delta", ["imei,list,action", "00101762000001,black,add"])  # of the new system: it goes
+    assert m.stop() == 0
+    eir.run("backup", to)
+    assert sum(f.endswith(".lists") for f in os.listdir(os.path.join(to, "equipment"))) == 2
+    m.run("restore", to, "--yes")
+    shutil.copy(os.path.join(eir.data_dir, "master.key"), os.path.join(m.data_dir, "master.key"))
+    m.process = subprocess.Popen([BINARY, "run", "--config", m.config], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, cwd=ROOT)
+    try:
+        m.wait_up()
+        m.client = poll(lambda: again(m), 15, "the lists of the backup")
+        assert status(m, "00101762000001") == WHITE
+        load(m, "csv-delta", ["imei,list,action", "00101762000002,black,add"])
+        becomes(m, "00101762000002", BLACK)
+        m.client.close()
+    finally:
+        assert m.stop() == 0
+
+
 def test_a_restart_serves_the_same_lists(eir):
     eir.client.close()
     home = [int(p) for p in os.popen(f"pgrep -P {eir.process.pid}").read().split()]
@@ -209,7 +233,10 @@ def test_a_restart_serves_the_same_lists(eir):
 
 
 def again(m):
-    client = Client(m.port, NODE, realm("00101"))
+    try:
+        client = Client(m.port, NODE, realm("00101"))
+    except OSError:
+        return None
     answer = client.request("ECR", ecr("00101761000001"))
     if answer.result == 2001 and answer["Equipment-Status"] == BLACK:
         return client
