@@ -115,9 +115,9 @@ static bool at_ease(const struct admission *a)
 /* What the target carries shows only while it has all it can do. So the most it has carried lately counts,
  * smoothed over half a second, and fades by two percent a second; the limit on requests in flight catches
  * what that is too much, and nothing would fill a target left idle. With work shed and room left it is too
- * low: it rises by a tenth a second (docomo 2021, facts/numbers.md: no faster) behind a target in distress, and
- * by a tenth a step behind one that has answered as fast as ever for a second: what was learned in a pause of
- * the machine, or at the start, is soon put right. */
+ * low: it rises by a tenth a second (docomo 2021, facts/numbers.md: no faster) behind a target in
+ * distress, and by a tenth a step behind one that has answered as fast as ever for a second: what was
+ * learned in a pause of the machine, or at the start, is soon put right. */
 static void learn_rate(struct admission *a, uint64_t done, uint64_t dt_ms, uint32_t limit_hits,
 		       uint32_t level_hits)
 {

@@ -48,7 +48,8 @@ static bool take_address(struct view v, char list[4][48], uint8_t *list_n)
 		v = (struct view){ v.p + 1, v.n - 2 };
 	else if (memchr(v.p, ':', v.n))
 		return false;
-	if (!view_text(v, to, sizeof list[0]) || memchr(to, 0, v.n)) /* what stands behind a NUL is not read */
+	/* what stands behind a NUL is not read */
+	if (!view_text(v, to, sizeof list[0]) || memchr(to, 0, v.n))
 		return false;
 	++*list_n;
 	return inet_pton(strchr(to, ':') ? AF_INET6 : AF_INET, to, raw) == 1;

@@ -421,8 +421,8 @@ static bool take_in(struct loop *l, int wait)
 	return n > 0;
 }
 
-/* As a network card holds back its interrupts: at ten thousand messages a second and more, each wake-up for one
- * or two of them costs several times what they do. */
+/* As a network card holds back its interrupts: at ten thousand messages a second and more, each wake-up
+ * for one or two of them costs several times what they do. */
 static void gather(struct loop *l)
 {
 	const struct timespec nap = { .tv_nsec = GATHER_US * 1000 };

@@ -12,7 +12,9 @@ struct change {
 	bool met;
 };
 
-enum { NO_CHANGE, OHOST, OREALM, DHOST, DREALM, SESSION, REPORTER, DRMP, ROUTES, FEATURES, OLR, LOAD, CHANGE_N };
+enum {
+	NO_CHANGE, OHOST, OREALM, DHOST, DREALM, SESSION, REPORTER, DRMP, ROUTES, FEATURES, OLR, LOAD, CHANGE_N
+};
 
 /* Which change concerns a field. */
 static const uint8_t change_of[] = {
