@@ -95,6 +95,8 @@ test_all() {
 	configure "$B-asan" -Db_sanitize=address,undefined
 	run_suite "$B-asan" --suite unit --suite fuzz
 	echo "== real peers"
+	configure "$B-compromise" -Dcompromise=true # what tests/peer/test_compromise.py attacks with
+	ninja -C "$B-compromise" src/cli/merlon | tail -n 1
 	junit="$B/peer.xml"
 	rm -f "$junit"
 	# Debian's Python, whatever else is first in PATH: the packages above are for it.

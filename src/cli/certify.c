@@ -102,19 +102,35 @@ static enum err pack_conf(struct parcel *p, const struct conf *c, char why[256])
 	return ERR_CONFIG;
 }
 
+static void close_all(struct child_message *m)
+{
+	while (m->fd_n > 0)
+		close(m->fds[--m->fd_n]);
+}
+
+/* What a role said that nobody asked: in the hands of an attacker it must not speak for the next answer. */
+static void forget_unasked(const struct seat *s)
+{
+	struct child_message m;
+
+	for (int i = 0; i < 4096 && child_hear(s->child.control, &m, 0) == ERR_OK; i++)
+		close_all(&m);
+}
+
 /* Hand over, and hear what the role makes of it. */
 static enum err tell(struct seat *s, const char *word, const struct parcel *p, char why[256])
 {
 	struct child_message m;
 	enum err err;
 
+	forget_unasked(s);
 	if (!child_say(s->child.control, CHILD_RELOAD, word, p->fd, p->n)) {
 		snprintf(why, 256, "%s does not hear", s->role->name);
 		return ERR_IO;
 	}
 	err = child_hear(s->child.control, &m, ANSWER_MS);
-	for (size_t i = 0; !err && i < m.fd_n; i++)
-		close(m.fds[i]);
+	if (!err)
+		close_all(&m);
 	if (!err && m.word == CHILD_READY)
 		return ERR_OK;
 	if (!err && m.word == CHILD_FAILED)

@@ -8,6 +8,9 @@ struct seat {
 	struct child child;
 	int page_fd, page_ro;	 /* the page of figures: the role's own end; watch's, which only reads */
 	int event_in, event_out; /* event_in: the role's end; event_out: watch's */
+	int said_in, said_out;	 /* a pipe for what it prints: its end, ours */
+	uint64_t said_ms;	 /* since when said_n */
+	size_t said_n;
 	int line_fd;		 /* while it starts: its line to the signer; else -1 */
 	bool up;
 };
@@ -33,6 +36,10 @@ int role_body(void *ctx, int control);
 void lists_begin(struct house *h);
 /* h->lists is readable: hand over what is new. */
 void lists_heard(struct house *h);
+
+/* said.c: print what a role printed, so that it holds no file of ours; a flood is cut off. */
+bool said_open(struct seat *s);
+void said_relay(struct seat *s);
 
 /* --- certify.c: certificates, and the lines between the signer and who asks it ---------------------- */
 

@@ -3,7 +3,12 @@
 #include "cli/args.h"
 #include "cli/house.h"
 
+#ifdef COMPROMISE
+#include "compromise/compromise.h"
+#endif
+
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -164,11 +169,27 @@ static enum err enter_sandbox(struct house *h, struct role_env *e, char why[256]
 			      .write_dir = e->role->writes ? dir : NULL};
 	enum err err = box.user ? prepare_owner(dir, e->role->own, box.user, why) : ERR_OK;
 
+	if (e->role->confine)
+		e->role->confine(e, &box);
 	if (!err)
 		err = sandbox_enter(&box, degraded, why);
 	if (!err && degraded[0])
 		LOG(LOG_NOTE, "role.sandbox_less", kv_text("what", degraded));
 	return err;
+}
+
+/* A terminal or a log is the supervisor's: what the role prints goes there through a pipe. */
+static void part_from_terminal(const struct seat *s)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		close(null);
+	}
+	dup2(s->said_in, STDOUT_FILENO);
+	dup2(s->said_in, STDERR_FILENO);
+	close(s->said_in);
 }
 
 int role_body(void *ctx, int control)
@@ -182,6 +203,7 @@ int role_body(void *ctx, int control)
 	char why[256] = "out of memory";
 	enum err err = ERR_FULL;
 
+	part_from_terminal(s);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is the supervisor's to hear */
 	log_init(s->role->name, h->site_key, (enum log_level)h->conf.log_level);
 	log_clear_identities(h->conf.log_identities == 1);
@@ -196,8 +218,16 @@ int role_body(void *ctx, int control)
 		metric_map(&e->page->metrics);
 		err = s->role->open(e, why);
 	}
+#ifdef COMPROMISE
+	if (!err)
+		compromise_arm(e, control);
+#endif
 	if (!err)
 		err = enter_sandbox(h, e, why);
+#ifdef COMPROMISE
+	if (!err)
+		compromise_start(e);
+#endif
 	if (err) {
 		child_say(control, CHILD_FAILED, why, NULL, 0);
 		return EXIT_CONFIG;

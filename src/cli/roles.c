@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <sys/resource.h>
 
 static enum err parse_endpoints(const char *key, const struct conf_list *list, struct endpoint *to,
@@ -225,6 +226,38 @@ static void lists_edge(struct role_env *e, int fd)
 	edge_lists(e->edge, fd);
 }
 
+/* It faces strangers: it dials the homes it was given, keeps its own sightings, and is the first to go. */
+static void confine_edge(const struct role_env *e, struct sandbox *box)
+{
+	const struct edge_conf *x = &e->edge_conf;
+	uint16_t *port = (uint16_t *)(uintptr_t)e->port;
+
+	box->dials_only = true;
+	box->port = port;
+	for (size_t i = 0; i < x->listen_n; i++)
+		box->sctp |= x->listen[i].link == LINK_SCTP;
+	for (size_t i = 0; i < x->home_n; i++) {
+		port[box->port_n++] = x->home[i].port;
+		box->sctp |= x->home[i].link == LINK_SCTP;
+	}
+	for (size_t i = 0; i < x->partition_n; i++) {
+		port[box->port_n++] = x->partition[i].at.port;
+		box->sctp |= x->partition[i].at.link == LINK_SCTP;
+	}
+	box->file_max = (uint64_t)x->sightings * 160 + (4 << 20);
+	box->data_max = (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
+	box->thread_max = 256;
+	box->first_to_go = true;
+}
+
+static void confine_signer(const struct role_env *e, struct sandbox *box)
+{
+	(void)e;
+	box->file_max = 1; /* it writes none */
+	box->data_max = 256 << 20;
+	box->thread_max = 64;
+}
+
 /* Home lives on its loop's thread: it is asked to stop there. */
 static void watch_stop_flag(void *ctx)
 {
@@ -383,6 +416,7 @@ const struct role roles[] = {
      .stop = stop_edge,
      .reload = reload_edge,
      .lists = lists_edge,
+     .confine = confine_edge,
      .renew = renew_tls,
      .asks = true,
      .network = true,
@@ -394,6 +428,7 @@ const struct role roles[] = {
      .run = run_signer,
      .stop = stop_signer,
      .renew = renew_signer,
+     .confine = confine_signer,
      .own = {NULL}},
 };
 const size_t role_n = sizeof roles / sizeof *roles;

@@ -27,6 +27,7 @@ struct role_env {
 	struct tls *tls;
 	struct signer *signer;
 	struct loop *loop; /* of home */
+	uint16_t port[EDGE_LIST_MAX * 2]; /* of edge: those it dials */
 	struct edge_conf edge_conf;
 	struct home_conf home_conf;
 	struct keeper_conf keeper_conf;
@@ -50,6 +51,8 @@ struct role {
 	void (*reload)(struct role_env *e, const struct conf *c); /* any thread; may be NULL */
 	/* Renewed certificates: of the signer, chain and key. Any thread; NULL: no TLS. */
 	enum err (*renew)(struct role_env *e, const struct tls_pems *p, char why[256]);
+	/* What its sandbox has more than others'; may be NULL. */
+	void (*confine)(const struct role_env *e, struct sandbox *box);
 	bool asks; /* it speaks TLS, and has signatures made by the signer */
 	bool sees; /* everybody's page and events */
 	void (*lists)(struct role_env *e, int fd); /* a generation of equipment lists; any thread; or NULL */

@@ -39,7 +39,7 @@ static bool open_seat(struct seat *s)
 	int pair[2];
 
 	s->line_fd = -1;
-	if (!open_page(s) ||
+	if (!open_page(s) || !said_open(s) ||
 	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
 		return false;
 	s->event_in = pair[0];
@@ -60,6 +60,7 @@ static enum err start_child(struct house *h, struct seat *s, char why[256])
 	}
 	keep[n++] = s->page_fd;
 	keep[n++] = s->event_in;
+	keep[n++] = s->said_in;
 	if (s->line_fd >= 0)
 		keep[n++] = s->line_fd;
 	h->starting = s;
@@ -85,6 +86,7 @@ static enum err start_role(struct house *h, struct seat *s, char why[256])
 	if (err)
 		return err;
 	err = child_hear(s->child.control, &m, START_MS);
+	said_relay(s);
 	if (!err && m.word == CHILD_READY)
 		return ERR_OK;
 	snprintf(why, 256, "%.250s", !err && m.word == CHILD_FAILED ? m.text : "");
@@ -112,6 +114,7 @@ static void stop_all(struct house *h)
 		s->child.stopping = true;
 		child_say(s->child.control, CHILD_STOP, NULL, NULL, 0);
 		child_end(&s->child, STOP_MS, &status, end);
+		said_relay(s);
 		if (status != 0 && s->up)
 			fprintf(stderr, "merlon: %s: %s\n", s->role->name, end);
 		s->child.pid = 0;
@@ -211,6 +214,7 @@ static void restart(struct house *h, struct seat *s)
 
 	if (!child_ended(&s->child, &status, end))
 		return;
+	said_relay(s);
 	s->child.pid = 0;
 	s->up = false;
 	fprintf(stderr, "merlon: %s ended: %s; starting it again\n", s->role->name, end);
@@ -308,18 +312,25 @@ static void lend_seats(struct house *h)
 static void mind(struct house *h, int signals)
 {
 	struct signalfd_siginfo info;
-	struct pollfd p[ROLE_MAX + 2];
+	struct pollfd p[2 * ROLE_MAX + 2];
 
 	for (;;) {
 		lend_seats(h);
 		p[0] = (struct pollfd){.fd = signals, .events = POLLIN};
 		for (size_t i = 0; i < h->seat_n; i++)
 			p[i + 1] = (struct pollfd){.fd = h->seat[i].child.pidfd, .events = POLLIN};
+		for (size_t i = 0; i < h->seat_n; i++)
+			p[h->seat_n + i + 2] =
+			    (struct pollfd){.fd = h->seat[i].said_out, .events = POLLIN};
 		p[h->seat_n + 1] = (struct pollfd){.fd = h->lists, .events = POLLIN};
-		if (poll(p, h->seat_n + 2, 1000) <= 0)
+		if (poll(p, 2 * h->seat_n + 2, 1000) <= 0)
 			continue;
 		if (p[h->seat_n + 1].revents)
 			lists_heard(h);
+		for (size_t i = 0; i < h->seat_n; i++) {
+			if (p[h->seat_n + i + 2].revents)
+				said_relay(&h->seat[i]);
+		}
 		for (size_t i = 0; i < h->seat_n; i++) {
 			if (p[i + 1].revents)
 				restart(h, &h->seat[i]);

@@ -192,6 +192,7 @@ static void name_faces(struct edge_worker *w)
 {
 	const struct edge_conf *c = w->edge->conf;
 	struct dia_node_conf *n = &w->conf;
+	const uint8_t *label;
 
 	*n = (struct dia_node_conf){
 	    .host = c->host,
@@ -207,9 +208,11 @@ static void name_faces(struct edge_worker *w)
 	    .pending_ms = c->answer_ms,
 	};
 	w->partner_face = *n;
-	/* Towards home each worker is a node of its own (design.md, hot path). */
-	snprintf(w->host_text, sizeof w->host_text, "edge-%u.%.*s", w->index, (int)c->realm.n,
-		 c->realm.p);
+	/* Towards home each worker is a node of its own, and so is another edge's (edge.host). */
+	label = memchr(c->host.p, '.', c->host.n);
+	snprintf(w->host_text, sizeof w->host_text, "%.*s-%u.%.*s",
+		 label ? (int)(label - c->host.p) : (int)c->host.n, c->host.p, w->index,
+		 (int)c->realm.n, c->realm.p);
 	w->host = view_of(w->host_text);
 	n->dial_host = w->host;
 }

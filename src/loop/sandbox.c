@@ -2,6 +2,7 @@
  * came before. */
 #include "loop/sandbox.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -10,6 +11,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -26,6 +29,9 @@
 #define FS_TRUNCATE   (1ull << 14)
 #define FS_IOCTL_DEV  (1ull << 15)
 #define NET_TCP       3ull
+#define NET_BIND      1ull
+#define NET_CONNECT   2ull
+#define RULE_PORT     2
 #define SCOPE_ALL     3ull
 #define FS_ABI_1      ((1ull << 13) - 1)
 #define FS_READ       (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -33,6 +39,17 @@
 struct rules {
 	uint64_t fs, net, scoped;
 };
+
+struct port_rule {
+	uint64_t access, port;
+};
+
+/* A build in which edge attacks goes on after a call that would have killed it (tests/compromise). */
+#ifdef COMPROMISE
+#define OTHERWISE SCMP_ACT_TRAP
+#else
+#define OTHERWISE SCMP_ACT_KILL_PROCESS
+#endif
 
 static enum err refuse(char why[256], const char *what, const char *name)
 {
@@ -110,6 +127,31 @@ static enum err drop_rights(char why[256])
 	return ERR_OK;
 }
 
+static void limit(int what, uint64_t max)
+{
+	struct rlimit now, then = { max, max };
+
+	if (max > 0 && getrlimit((__rlimit_resource_t)what, &now) == 0 && now.rlim_max > max)
+		setrlimit((__rlimit_resource_t)what, &then);
+}
+
+/* What would take from the others: the disk, memory, the table of processes. */
+static void set_limits(const struct sandbox *s)
+{
+	int fd = s->first_to_go ? open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC) : -1;
+
+	if (fd >= 0) {
+		(void)!write(fd, "500", 3);
+		close(fd);
+	}
+	if (s->file_max > 0)
+		signal(SIGXFSZ, SIG_IGN); /* an error, as on a full disk */
+	limit(RLIMIT_FSIZE, s->file_max);
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow is data */
+	limit(RLIMIT_DATA, s->data_max);
+#endif
+}
+
 /* --- landlock ------------------------------------------------------------------------------- */
 
 static uint64_t fs_rights(long abi)
@@ -133,10 +175,39 @@ static bool allow_below(int set, const char *dir, uint64_t rights)
 	return ok;
 }
 
+/* It may connect to these ports, and be bound to an address of ours, but not to a port. */
+static bool allow_ports(int set, const struct sandbox *s)
+{
+	struct port_rule own = { NET_BIND, 0 };
+	bool ok = syscall(SYS_landlock_add_rule, set, RULE_PORT, &own, 0) == 0;
+
+	for (size_t i = 0; i < s->port_n && ok; i++) {
+		struct port_rule to = { NET_CONNECT, s->port[i] };
+
+		ok = syscall(SYS_landlock_add_rule, set, RULE_PORT, &to, 0) == 0;
+	}
+	return ok;
+}
+
+/* Landlock binds the thread that asks for it and those it makes; seccomp binds all there are. */
+static bool alone(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	const struct dirent *e;
+	int n = 0;
+
+	while (d && (e = readdir(d)))
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n <= 1;
+}
+
 static enum err lock_land(const struct sandbox *s, char degraded[128], char why[256])
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	struct rules r = { .fs = fs_rights(abi), .net = abi >= 4 && !s->network ? NET_TCP : 0,
+	bool net = abi >= 4 && (!s->network || s->dials_only);
+	struct rules r = { .fs = fs_rights(abi), .net = net ? NET_TCP : 0,
 			   .scoped = abi >= 6 ? SCOPE_ALL : 0 };
 	int set;
 
@@ -144,8 +215,12 @@ static enum err lock_land(const struct sandbox *s, char degraded[128], char why[
 		degrade(degraded, "no landlock");
 		return ERR_OK;
 	}
+	if (s->dials_only && !alone())
+		degrade(degraded, "threads older than landlock are not bound by it");
 	if (abi < 3)
 		degrade(degraded, "landlock without truncate");
+	if (abi < 4 && s->dials_only)
+		degrade(degraded, "landlock without ports: it may connect anywhere");
 	set = (int)syscall(SYS_landlock_create_ruleset, &r, sizeof r, 0);
 	if (set < 0)
 		return refuse(why, "landlock", NULL);
@@ -156,6 +231,10 @@ static enum err lock_land(const struct sandbox *s, char degraded[128], char why[
 	if (!allow_below(set, s->read_dir, FS_READ)) {
 		close(set);
 		return refuse(why, "directory", s->read_dir);
+	}
+	if (s->dials_only && r.net && !allow_ports(set, s)) {
+		close(set);
+		return refuse(why, "landlock: ports", NULL);
 	}
 	if (syscall(SYS_landlock_restrict_self, set, 0)) {
 		close(set);
@@ -168,7 +247,7 @@ static enum err lock_land(const struct sandbox *s, char degraded[128], char why[
 /* --- seccomp -------------------------------------------------------------------------------- */
 
 struct allowance {
-	bool network, files, writing;
+	bool network, any_socket, files, writing;
 };
 
 /* All or nothing: a rule that cannot be added is a hole or a trap. */
@@ -216,13 +295,45 @@ static bool add_narrow(scmp_filter_ctx f, bool threads)
 	return bad == 0;
 }
 
+/* Streams over IP: no Unix socket, no datagram, no raw packet. */
+static bool add_dialling(scmp_filter_ctx f, const struct sandbox *s)
+{
+	static const int family[] = { AF_INET, AF_INET6 };
+	static const uint64_t protocol[] = { 0, 6 /* TCP */, 132 /* SCTP */ };
+	int bad = 0;
+
+	for (size_t i = 0; i < 2 && s->dials_only; i++) {
+		for (size_t p = 0; p < (s->sctp ? 3u : 2u); p++)
+			bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+						SCMP_A0(SCMP_CMP_EQ, (uint64_t)family[i], 0),
+						SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM),
+						SCMP_A2(SCMP_CMP_EQ, protocol[p], 0));
+	}
+	return bad == 0;
+}
+
+/* Who opens files also locks them; others get neither locks and leases, which would hold up a file's
+ * owner, nor signals by descriptor (F_SETOWN). */
+static bool add_descriptors(scmp_filter_ctx f, bool files)
+{
+	static const int harmless[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL };
+	int bad = 0;
+
+	for (size_t i = 0; i < sizeof harmless / sizeof *harmless && !files; i++)
+		bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+					SCMP_A1(SCMP_CMP_EQ, (uint64_t)harmless[i], 0));
+	return bad == 0;
+}
+
 static enum err filter_calls(const struct sandbox *s, char why[256])
 {
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	struct allowance a = { s->network, s->write_dir || s->read_dir, s->write_dir != NULL };
+	scmp_filter_ctx f = seccomp_init(OTHERWISE);
+	struct allowance a = { s->network, s->network && !s->dials_only, s->write_dir || s->read_dir,
+			       s->write_dir != NULL };
 	int e;
 
-	if (!f || !add_list(f, &a) || !add_narrow(f, s->threads) ||
+	if (!f || !add_list(f, &a) || !add_narrow(f, s->threads) || !add_dialling(f, s) ||
+	    !add_descriptors(f, a.files) ||
 	    seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1)) {
 		seccomp_release(f);
 		errno = EINVAL;
@@ -242,7 +353,10 @@ enum err sandbox_enter(const struct sandbox *s, char degraded[128], char why[256
 	enum err err;
 
 	degraded[0] = why[0] = 0;
+	set_limits(s);
 	err = change_user(s->user, degraded, why);
+	if (!err && s->user && getuid() != 0)
+		limit(RLIMIT_NPROC, s->thread_max);
 	if (!err)
 		err = drop_rights(why);
 	if (!err)

@@ -98,6 +98,13 @@ static enum err hear(struct sign_line *l, uint64_t until, struct sign_reply *rep
 	return away(l, "the signer does not answer in time");
 }
 
+/* Answers that came too late would fill the line. */
+static void drain(struct sign_line *l)
+{
+	for (int i = 0; i < 1000 && recv(l->fd, l->room, sizeof l->room, MSG_DONTWAIT) > 0; i++)
+		;
+}
+
 static enum err ask(struct sign_line *l, const struct sign_request *r, uint8_t *signature, size_t *n)
 {
 	struct wr w = { .p = l->room, .cap = sizeof l->room };
@@ -107,6 +114,8 @@ static enum err ask(struct sign_line *l, const struct sign_request *r, uint8_t *
 
 	if (now_ms() < l->away_until)
 		return ERR_AGAIN;
+	if (l->fd >= 0)
+		drain(l);
 	mine.serial = ++l->serial;
 	sign_emit_request(&w, &mine);
 	if (w.err)

@@ -304,7 +304,7 @@ static void serve(struct signer *s, struct line *l, short events)
 	if (!events || l->fd < 0)
 		return;
 	n = recv(l->fd, s->room, sizeof s->room, MSG_DONTWAIT);
-	if (n > 0)
+	if (n > 0 || (n == 0 && !(events & POLLHUP))) /* a message may be empty: that is no end */
 		answer(s, l, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		hang_up(l);

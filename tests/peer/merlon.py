@@ -42,7 +42,7 @@ def _free_ports(n):
     raise RuntimeError("no free ports")
 
 
-PORTS = _free_ports(40)  # all that this run uses: what the capture listens to
+PORTS = _free_ports(80)  # all that this run uses: what the capture listens to
 _left = list(PORTS)
 
 
@@ -64,7 +64,7 @@ class Merlon:
 
     def __init__(self, where, roles="keeper, home, edge, watch", data_dir=None, authority=None, demo=True,
                  home_address="127.0.0.1", home_port=None, workers=1, listen=None, home=None, watch_socket=None,
-                 **edge):
+                 binary=None, user="", env=None, **edge):
         os.makedirs(where, exist_ok=True)
         self.where, self.data_dir = where, data_dir or os.path.join(where, "data")
         self.roles = [r.strip() for r in roles.split(",")]
@@ -75,7 +75,7 @@ class Merlon:
         self.events_path = os.path.join(where, "events.jsonl")
         self.listen = listen or ([f"tcp:127.0.0.1:{self.port}"] +
                                  ([f"tls:127.0.0.1:{self.tls_port}"] if authority else []))
-        conf = {"data_dir": self.data_dir, "roles": self.roles, "user": "",
+        conf = {"data_dir": self.data_dir, "roles": self.roles, "user": user,
                 "edge": {"listen": self.listen, "home": [f"tcp:{home_address}:{self.home_port}"],
                          "own": [OWN_MME + "/32"], "workers": workers, "answer": 3000, **edge},
                 "home": {"listen": [f"tcp:{home_address}:{self.home_port}"], **(home or {})},
@@ -89,6 +89,7 @@ class Merlon:
         with open(self.config, "w", encoding="ascii") as f:
             json.dump(conf, f)  # JSON is YAML
         self.log = os.path.join(where, "log")
+        self.binary, self.env = binary or BINARY, {**os.environ, **(env or {})}
         Merlon.all.append(self)
         self.demo = demo
         if watch_socket:
@@ -98,9 +99,10 @@ class Merlon:
             self.process = self._start([])
 
     def _start(self, more):
-        command = [BINARY, "run", "--config", self.config, *more] + (["--demo"] if self.demo else [])
+        command = [self.binary, "run", "--config", self.config, *more] + (["--demo"] if self.demo else [])
         with open(self.log, "ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
+            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT,
+                                    env=self.env)
 
     def start_role(self, role):
         return self._start(["--role", role])

@@ -20,6 +20,7 @@
 static char dir[] = "/tmp/merlon_box_XXXXXX";
 static char other[] = "/tmp/merlon_out_XXXXXX";
 static const struct sandbox closed = { 0 };
+static int store = -1;
 
 /* Enter, then run `attempt`: its result is the exit status; -signal when it was killed. */
 static int inside(const struct sandbox *box, int (*attempt)(void))
@@ -113,6 +114,92 @@ TEST(what_a_role_never_does_fails_or_kills_it)
 	}
 }
 
+static int lock_file(void)
+{
+	return flock(store < 0 ? 0 : store, LOCK_EX);
+}
+
+static int lease_file(void)
+{
+	return fcntl(0, F_SETLEASE, F_RDLCK);
+}
+
+static int stat_file(void)
+{
+	struct stat st;
+
+	return stat("/etc/passwd", &st) < 0 && errno == EACCES ? 0 : 1;
+}
+
+static int unix_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
+}
+
+static int datagrams(void)
+{
+	return socket(AF_INET, SOCK_DGRAM, 0) >= 0;
+}
+
+static int multipath(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 262 /* MPTCP: another path past the list of ports */) >= 0;
+}
+
+static int listen_itself(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return listen(fd, 1) < 0 && errno == EACCES ? 0 : 1;
+}
+
+static const uint16_t ports[] = { 1 };
+
+static int connect_elsewhere(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(2) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) < 0 &&
+	       (errno == EACCES || errno == ECONNREFUSED /* landlock before ABI 4 */) ? 0 : 1;
+}
+
+static int too_much_memory(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return 0;
+#else
+	return malloc(300 << 20) != NULL;
+#endif
+}
+
+static int too_long_a_file(void)
+{
+	return pwrite(store, "x", 1, 5000) > 0 || errno != EFBIG || ftruncate(store, 4097) == 0;
+}
+
+TEST(who_only_dials_does_only_that)
+{
+	static const struct sandbox box = { .network = true, .dials_only = true, .port = ports, .port_n = 1,
+					    .data_max = 256 << 20, .file_max = 4096 };
+
+	store = memfd_create("store", 0);
+	check_eq(inside(&box, connect_out), 0);
+	check_eq(inside(&box, connect_elsewhere), 0);
+	check_eq(inside(&box, listen_itself), 0);
+	check_eq(inside(&box, stat_file), 0);
+	check_eq(inside(&box, too_much_memory), 0);
+	check_eq(inside(&box, too_long_a_file), 0);
+	check_eq(inside(&box, unix_socket), -SIGSYS);
+	check_eq(inside(&box, datagrams), -SIGSYS);
+	check_eq(inside(&box, multipath), -SIGSYS);
+	check_eq(inside(&box, lock_file), -SIGSYS);
+	check_eq(inside(&box, lease_file), -SIGSYS);
+	close(store);
+	store = -1;
+}
+
 TEST(a_role_with_network_may_connect)
 {
 	check_eq(inside(&(struct sandbox){ .network = true }, connect_out), 0);
@@ -121,7 +208,6 @@ TEST(a_role_with_network_may_connect)
 
 /* --- what must go on working ---------------------------------------------------------------- */
 
-static int store = -1;
 static sem_t told, heard;
 
 static void *wait_and_tell(void *arg)
@@ -149,7 +235,7 @@ static int allocate_and_store(void)
 	map = mmap(NULL, 8192, PROT_READ, MAP_SHARED, store, 0);
 	if (map == MAP_FAILED || ((uint8_t *)map)[4096] != 1 || msync(map, 8192, MS_SYNC))
 		return 3;
-	if (flock(store, LOCK_EX) || ftruncate(store, 0) || fcntl(store, F_GETFL) < 0)
+	if (ftruncate(store, 0) || fcntl(store, F_GETFL) < 0)
 		return 4;
 	if (write(store, page, 1) != 1 || lseek(store, 0, SEEK_SET) || read(store, page, 1) != 1)
 		return 5;
@@ -325,7 +411,8 @@ TEST(directories_are_removed)
 	check(unlink(path) == 0 && rmdir(other) == 0 && rmdir(dir) == 0);
 }
 
-TESTS(T(what_a_role_never_does_fails_or_kills_it), T(a_role_with_network_may_connect),
+TESTS(T(what_a_role_never_does_fails_or_kills_it), T(who_only_dials_does_only_that),
+      T(a_role_with_network_may_connect),
       T(memory_and_open_files_go_on_working), T(threads_that_run_already_go_on_and_are_bound_too),
       T(threads_are_made_only_where_allowed), T(files_are_opened_only_below_the_given_directories),
       T(root_becomes_the_given_user), T(a_role_dies_with_its_supervisor_even_under_another_uid),
