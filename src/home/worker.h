@@ -6,7 +6,7 @@
 #include "home/waiting.h"
 #include "records/vault.h"
 
-#define FEED_PER_TICK 1000
+#define FEED_PER_TICK 250 /* more than the pace of what they call for; a millisecond of the loop */
 
 /* A pass over all registrations for the nodes in them. */
 #define RESET_NODES 256

@@ -54,7 +54,8 @@ enum err keeper_start(struct keeper **out, const struct keeper_conf *conf, char 
 		snprintf(why, 256, "keeper: out of memory");
 		return ERR_FULL;
 	}
-	k->listen_fd = k->epoll_fd = k->stop_fd = -1;
+	k->listen_fd = k->epoll_fd = k->stop_fd = k->job_fd = -1;
+	pthread_mutex_init(&k->job_lock, NULL);
 	for (int i = 0; i < CONN_MAX; i++)
 		k->conn[i].fd = -1;
 	err = start(k, conf, why);
@@ -71,8 +72,11 @@ void keeper_free(struct keeper *k)
 {
 	if (!k)
 		return;
+	keeper_jobs_end(k);
 	for (int i = 0; i < CONN_MAX; i++)
 		keeper_hang_up(&k->conn[i]);
+	if (k->job_fd >= 0)
+		close(k->job_fd);
 	if (k->listen_fd >= 0)
 		close(k->listen_fd);
 	if (k->epoll_fd >= 0)
@@ -83,6 +87,7 @@ void keeper_free(struct keeper *k)
 		serving_finish(k->serving);
 	keeper_lists_close(k);
 	store_close(k->store);
+	pthread_mutex_destroy(&k->job_lock);
 	free(k->body);
 	free(k->bad);
 	free(k->frame);

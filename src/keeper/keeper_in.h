@@ -4,9 +4,12 @@
 #include "records/store.h"
 #include "wire/keep.h"
 
+#include <pthread.h>
+
 #define CONN_MAX  64
 #define USER_MAX  64
 #define USERS_MAX 512
+#define JOB_MAX   4 /* long requests at once */
 
 /* The machine's users, read before the sandbox closes /etc: who is at the other end of a socket. */
 struct keeper_user {
@@ -16,6 +19,9 @@ struct keeper_user {
 
 struct keeper_conn {
 	int fd;            /* -1 = free */
+	uint64_t visit;    /* how often this place was used */
+	bool busy;         /* a job works for it */
+	bool waits;        /* its request waits until a job is done */
 	char user[USER_MAX];
 	uint8_t *in, *out;
 	size_t in_n, in_cap, out_n, out_at, out_cap;
@@ -26,7 +32,7 @@ struct keeper {
 	struct serving_writer *serving;
 	struct lists *lists;
 	char dir[3072], portal_user[USER_MAX];
-	int listen_fd, epoll_fd, stop_fd;
+	int listen_fd, epoll_fd, stop_fd, job_fd;
 	struct keeper_conn conn[CONN_MAX];
 	uint8_t *body, *bad, *frame;  /* of the reply being made */
 	union packed *packed;
@@ -35,6 +41,11 @@ struct keeper {
 	struct keeper_user *users;
 	size_t user_n;
 	uint64_t malformed, tick_ms;
+	uint64_t repack_seq;   /* the change whose subscriptions are being packed anew; 0 = none */
+	int64_t repack_after;  /* so far */
+	bool more;             /* it goes on as soon as nobody asks */
+	struct keeper_job *job[JOB_MAX];
+	pthread_mutex_t job_lock;
 	bool stop;
 };
 
@@ -50,7 +61,8 @@ struct ask {
 	char next[ROW_ROOM]; /* what KEEP_NEXT shows */
 };
 
-/* publish.c: bring the serving copy up to the records. Rebuilds it when it is behind the feed. */
+/* publish.c: bring the serving copy up to the records. Rebuilds it when it is behind the feed. Where a
+ * change touches many subscriptions, one step of it: `more` says that there are others. */
 enum err MUST_USE keeper_publish(struct keeper *k, char why[256]);
 enum err MUST_USE keeper_open_serving(struct keeper *k, char why[256]);
 
@@ -64,6 +76,16 @@ void keeper_lists_close(struct keeper *k);
 const struct serving_lists *keeper_lists_now(const struct keeper *k);
 enum err MUST_USE keeper_lists_publish(struct keeper *k); /* nothing if they are */
 enum err MUST_USE keeper_lists_answer(struct keeper *k, const struct ask *a);
+
+/* job.c: is it a request that may take long? */
+bool keeper_job_wanted(const struct keep *req);
+/* Begin it, for the connection that asked in this frame. ERR_AGAIN: JOB_MAX are under way. */
+enum err MUST_USE keeper_job(struct keeper *k, struct keeper_conn *c, struct view frame);
+/* job_fd is readable: hand each reply that is ready (n 0: it failed) to `answer`. */
+void keeper_jobs_done(struct keeper *k,
+		      void (*answer)(struct keeper *k, struct keeper_conn *c, struct view reply));
+/* Give up what is under way. */
+void keeper_jobs_end(struct keeper *k);
 
 /* serve.c */
 enum err MUST_USE keeper_listen(struct keeper *k, const char *group, char why[256]);

@@ -10,6 +10,7 @@
 
 #define BATCH 10000 /* changes a commit of the serving copy */
 #define PACK  256
+#define STEP  4096 /* rows packed anew at once: others are heard in between */
 
 static enum err put(struct serving_writer *w, enum change_kind kind, const union packed *p)
 {
@@ -30,19 +31,30 @@ static enum err put(struct serving_writer *w, enum change_kind kind, const union
 	return ERR_VALUE;
 }
 
-/* All rows of a kind, or the subscriptions of one profile. */
-static enum err put_all(struct keeper *k, enum change_kind kind, uint32_t profile)
+/* Rows of a kind, or the subscriptions of one profile, above *after, until `max` are put; *after 0:
+ * that was all. */
+static enum err put_some(struct keeper *k, enum change_kind kind, uint32_t profile, int64_t *after,
+			 size_t max)
 {
-	int64_t after = 0;
 	enum err err = ERR_OK;
 
-	do {
-		size_t n = store_pack_all(k->store, kind, profile, &after, k->packed, PACK);
+	for (size_t done = 0; done < max && !err;) {
+		size_t n = store_pack_all(k->store, kind, profile, after, k->packed, PACK);
 
 		for (size_t i = 0; i < n && !err; i++)
 			err = put(k->serving, kind, &k->packed[i]);
-	} while (after && !err);
+		if (!*after)
+			break;
+		done += n;
+	}
 	return err;
+}
+
+static enum err put_all(struct keeper *k, enum change_kind kind)
+{
+	int64_t after = 0;
+
+	return put_some(k, kind, 0, &after, SIZE_MAX);
 }
 
 /* One change: the record as it is now, or its absence. A record that does not carry Merlon's own
@@ -60,9 +72,24 @@ static enum err one(struct keeper *k, const struct store_change *c)
 		err = put(k->serving, kind, k->packed);
 	if (err == ERR_NOT_FOUND || err == ERR_CORRUPT)
 		err = ERR_OK;
-	if (!err && c->repack)
-		err = put_all(k, CHANGE_SUB, (uint32_t)c->change.id);
 	return err ? err : serving_change(k->serving, &c->change);
+}
+
+/* A step of a change that changes the rows of other records: its profile's class stands in each
+ * subscription. The rows go first; the change itself, and its number, when all are there, so that a
+ * process that dies begins again. */
+static enum err repack(struct keeper *k, const struct store_change *c)
+{
+	enum err err;
+
+	if (k->repack_seq != c->change.seq)
+		k->repack_after = 0;
+	k->repack_seq = c->change.seq;
+	err = put_some(k, CHANGE_SUB, (uint32_t)c->change.id, &k->repack_after, STEP);
+	k->more = k->repack_after != 0;
+	if (!k->more)
+		k->repack_seq = 0;
+	return err;
 }
 
 static enum err batch(struct keeper *k, uint64_t after)
@@ -77,7 +104,11 @@ static enum err batch(struct keeper *k, uint64_t after)
 	err = serving_begin(k->serving);
 	if (err)
 		return err;
-	for (size_t i = 0; i < n && !err; i++)
+	if (k->changes[0].repack) {
+		err = repack(k, &k->changes[0]);
+		n = err || k->more ? 0 : 1;
+	}
+	for (size_t i = 0; i < n && !err && !(i > 0 && k->changes[i].repack); i++)
 		err = one(k, &k->changes[i]);
 	committed = serving_commit(k->serving); /* after an error it commits nothing and says so */
 	return err ? err : committed;
@@ -92,7 +123,7 @@ static enum err fill(struct keeper *k, uint64_t feed)
 	if (err)
 		return err;
 	for (enum change_kind kind = CHANGE_SUB; kind <= CHANGE_RANGE && !err; kind++)
-		err = put_all(k, kind, 0);
+		err = put_all(k, kind);
 	if (!err)
 		err = serving_put_lists(k->serving, keeper_lists_now(k));
 	if (!err)
@@ -111,6 +142,7 @@ static enum err build_anew(struct keeper *k, char why[256])
 	if (k->serving)
 		serving_finish(k->serving);
 	k->serving = NULL;
+	k->repack_seq = 0;
 	for (int i = 0; i < 2; i++) {
 		snprintf(path, sizeof path, "%s/%s", k->dir, files[i]);
 		if (unlink(path) != 0 && errno != ENOENT) {
@@ -155,7 +187,8 @@ enum err keeper_publish(struct keeper *k, char why[256])
 	store_status(k->store, &st);
 	if (at + 1 < st.oldest)
 		return build_anew(k, why);
-	while (!err && at < st.feed) {
+	k->more = false;
+	while (!err && at < st.feed && !k->more) {
 		err = batch(k, at);
 		at = serving_feed(k->serving);
 	}

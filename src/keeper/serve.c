@@ -24,6 +24,7 @@
 #define FEED_KEEP  1000000
 #define MARK_LISTEN CONN_MAX
 #define MARK_STOP   (CONN_MAX + 1)
+#define MARK_JOB    (CONN_MAX + 2)
 
 static enum err watch(struct keeper *k, int fd, uint32_t mark, uint32_t events, int op)
 {
@@ -61,9 +62,10 @@ enum err keeper_listen(struct keeper *k, const char *group, char why[256])
 	k->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	k->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	k->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	k->job_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	unlink(to.sun_path); /* ours: whoever else had it would hold the lock of the serving copy */
 	mask = umask(0177);
-	if (k->listen_fd < 0 || k->epoll_fd < 0 || k->stop_fd < 0 ||
+	if (k->listen_fd < 0 || k->epoll_fd < 0 || k->stop_fd < 0 || k->job_fd < 0 ||
 	    bind(k->listen_fd, (struct sockaddr *)&to, sizeof to) != 0 ||
 	    listen(k->listen_fd, 64) != 0) {
 		snprintf(why, 256, "%.180s: %s", to.sun_path, strerror(errno));
@@ -74,6 +76,8 @@ enum err keeper_listen(struct keeper *k, const char *group, char why[256])
 		err = allow(to.sun_path, group, why);
 	if (!err)
 		err = watch(k, k->listen_fd, MARK_LISTEN, EPOLLIN, EPOLL_CTL_ADD);
+	if (!err)
+		err = watch(k, k->job_fd, MARK_JOB, EPOLLIN, EPOLL_CTL_ADD);
 	return err ? err : watch(k, k->stop_fd, MARK_STOP, EPOLLIN, EPOLL_CTL_ADD);
 }
 
@@ -83,7 +87,7 @@ void keeper_hang_up(struct keeper_conn *c)
 		close(c->fd);
 	free(c->in);
 	free(c->out);
-	*c = (struct keeper_conn){ .fd = -1 };
+	*c = (struct keeper_conn){ .fd = -1, .visit = c->visit + 1 };
 }
 
 static void add_user(struct keeper *k, const struct passwd *p)
@@ -188,12 +192,37 @@ static bool malformed(struct keeper *k, const struct keeper_conn *c, enum err er
 	return false;
 }
 
+static bool reply(struct keeper *k, struct keeper_conn *c, struct view v)
+{
+	if (!grow(&c->out, &c->out_cap, v.n))
+		return false;
+	memcpy(c->out, v.p, v.n);
+	c->out_n = v.n;
+	return flush(k, c);
+}
+
+/* While a job works for a client, or one is waited for, the client is not read. */
+static bool begin_job(struct keeper *k, struct keeper_conn *c, const struct keep *req, struct view frame)
+{
+	struct keep rep = { .op = req->op, .reply = true, .id = req->id };
+	struct wr w = { .p = k->frame, .cap = KEEP_FRAME_MAX };
+	enum err err = keeper_job(k, c, frame);
+
+	c->waits = err == ERR_AGAIN;
+	if (!err || c->waits)
+		return !watch(k, c->fd, (uint32_t)(c - k->conn), 0, EPOLL_CTL_MOD);
+	keep_put_num(&rep, KEEP_STATUS, err);
+	keep_put_text(&rep, KEEP_REASON, view_of(err_text(err)));
+	keep_emit(&w, &rep);
+	return !w.err && reply(k, c, wr_done(&w));
+}
+
 /* Answer every whole frame that is there. False: the connection ends. */
 static bool serve(struct keeper *k, struct keeper_conn *c)
 {
 	size_t at = 0;
 
-	while (c->out_n == 0) {
+	while (c->out_n == 0 && !c->busy && !c->waits) {
 		struct view in = { c->in + at, c->in_n - at };
 		size_t n = keep_frame(in);
 		struct wr w = { .p = k->frame, .cap = KEEP_FRAME_MAX };
@@ -207,13 +236,15 @@ static bool serve(struct keeper *k, struct keeper_conn *c)
 		err = keep_parse(&req, view_first(in, n));
 		if (err || req.reply)
 			return malformed(k, c, err ? err : ERR_NOT_ALLOWED);
-		keeper_answer(k, c->user, &req, &w);
-		if (w.err || !grow(&c->out, &c->out_cap, w.n))
-			return false;
-		memcpy(c->out, w.p, w.n);
-		c->out_n = w.n;
+		if (keeper_job_wanted(&req)) {
+			if (!begin_job(k, c, &req, view_first(in, n)))
+				return false;
+			at += c->waits ? 0 : n;
+			continue;
+		}
 		at += n;
-		if (!flush(k, c))
+		keeper_answer(k, c->user, &req, &w);
+		if (w.err || !reply(k, c, wr_done(&w)))
 			return false;
 	}
 	memmove(c->in, c->in + at, c->in_n - at);
@@ -236,6 +267,27 @@ static bool hear(struct keeper *k, struct keeper_conn *c)
 	return serve(k, c);
 }
 
+/* A job is done: its reply, and what the client has asked meanwhile. */
+static void job_answer(struct keeper *k, struct keeper_conn *c, struct view v)
+{
+	bool ok = v.n > 0 && !watch(k, c->fd, (uint32_t)(c - k->conn), EPOLLIN, EPOLL_CTL_MOD) &&
+		  reply(k, c, v) && (c->out_n > 0 || serve(k, c));
+
+	if (!ok)
+		keeper_hang_up(c);
+}
+
+static void serve_waiting(struct keeper *k)
+{
+	for (struct keeper_conn *c = k->conn; c < k->conn + CONN_MAX; c++) {
+		if (c->fd < 0 || !c->waits)
+			continue;
+		c->waits = false;
+		if (watch(k, c->fd, (uint32_t)(c - k->conn), EPOLLIN, EPOLL_CTL_MOD) || !serve(k, c))
+			keeper_hang_up(c);
+	}
+}
+
 static void event(struct keeper *k, const struct epoll_event *e)
 {
 	struct keeper_conn *c = &k->conn[e->data.u32 < CONN_MAX ? e->data.u32 : 0];
@@ -245,13 +297,20 @@ static void event(struct keeper *k, const struct epoll_event *e)
 		k->stop = true;
 		return;
 	}
+	if (e->data.u32 == MARK_JOB) {
+		keeper_jobs_done(k, job_answer);
+		serve_waiting(k);
+		return;
+	}
 	if (e->data.u32 == MARK_LISTEN) {
 		come(k);
 		return;
 	}
 	if (c->fd < 0)
 		return;
-	if (e->events & EPOLLOUT)
+	if (c->busy || c->waits) /* it is not read: it has gone */
+		ok = false;
+	else if (e->events & EPOLLOUT)
 		ok = flush(k, c) && (c->out_n > 0 || serve(k, c));
 	else
 		ok = hear(k, c);
@@ -276,15 +335,27 @@ static void tick(struct keeper *k)
 	store_prune(k->store, FEED_KEEP);
 }
 
+static void go_on(struct keeper *k)
+{
+	char why[256];
+
+	if (keeper_publish(k, why)) {
+		k->more = false; /* the tick tries again */
+		LOG(LOG_ERROR, "keeper.late", KV("error", (const char *)why));
+	}
+}
+
 void keeper_run(struct keeper *k)
 {
 	struct epoll_event events[EVENTS_MAX];
 
 	while (!k->stop) {
-		int n = epoll_wait(k->epoll_fd, events, EVENTS_MAX, TICK_MS);
+		int n = epoll_wait(k->epoll_fd, events, EVENTS_MAX, k->more ? 0 : TICK_MS);
 
 		for (int i = 0; i < n; i++)
 			event(k, &events[i]);
+		if (k->more && n == 0)
+			go_on(k);
 		tick(k);
 	}
 }

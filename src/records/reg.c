@@ -130,7 +130,7 @@ enum err reg_open_sized(struct reg **out, const char *dir, size_t map_bytes, cha
 
 enum err reg_open(struct reg **r, const char *dir, char why[256])
 {
-	return reg_open_sized(r, dir, REG_MAP, why);
+	return reg_open_sized(r, dir, records_room, why);
 }
 
 static void worker_free(struct reg_worker *w)

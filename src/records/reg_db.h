@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 
-#define REG_MAP        ((size_t)32 << 30) /* address room; the file is as long as what it holds */
 #define REG_MAGIC      0x4d45524c52474431u
 #define REG_WORKERS    64
 #define REG_QUEUE      8192 /* puts of one worker that wait: for the commit, or for its reg_done */

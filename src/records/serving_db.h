@@ -2,6 +2,7 @@
  * and the page beside it. Everything here is read by another process of the same build: a change of
  * a struct is a change of BOOK_VERSION or of SERVING_MAGIC. */
 #pragma once
+#include "records/room.h"
 #include "records/serving.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 
 #define SERVING_FILE    "serving.mdb"
 #define SERVING_PAGE    "serving.page"
-#define SERVING_MAP     ((size_t)16 << 30) /* address room; the file is as long as what it holds */
 #define SERVING_MAGIC   0x4d45524c53563031u
 #define SERVING_HOLD_MS 5000 /* no page younger than this is written again */
 #define SERVING_LIFE_MS 2000 /* a reader's state is read no longer than this */

@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BEGIN_TRIES 100
+#define BEGIN_TRIES 100 /* without a state */
+#define RENEW_TRIES 3   /* with one to go on from: whoever serves must not wait for the writer */
 
 struct serving {
 	MDB_env *env;
@@ -71,7 +72,7 @@ static enum err open_env(struct serving *s, const char *dir, char why[256])
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(s->env, DB_N);
 	if (rc == 0)
-		rc = mdb_env_set_mapsize(s->env, SERVING_MAP);
+		rc = mdb_env_set_mapsize(s->env, records_room);
 	if (rc == 0)
 		rc = mdb_env_open(s->env, path,
 				  MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0);
@@ -84,9 +85,9 @@ static enum err open_env(struct serving *s, const char *dir, char why[256])
 /* Is the transaction just begun the published one? The meta page is not read atomically: it is
  * whole only if its number was the published one before and after, for the page of number N is
  * written again by N + 2 alone, which begins after N + 1 was published. */
-static enum err take(struct serving *s, MDB_txn **txn, uint64_t *id)
+static enum err take(struct serving *s, MDB_txn **txn, uint64_t *id, int tries)
 {
-	for (int i = 0; i < BEGIN_TRIES; i++) {
+	for (int i = 0; i < tries; i++) {
 		uint64_t before = atomic_load(&s->page->published);
 		int rc = *txn ? mdb_txn_renew(*txn) :
 				mdb_txn_begin(s->env, NULL, MDB_RDONLY, txn);
@@ -98,7 +99,8 @@ static enum err take(struct serving *s, MDB_txn **txn, uint64_t *id)
 				return ERR_OK;
 			mdb_txn_reset(*txn);
 		}
-		sched_yield();
+		if (tries > RENEW_TRIES)
+			sched_yield(); /* which costs a slice of time on a busy machine */
 	}
 	return ERR_AGAIN;
 }
@@ -144,7 +146,7 @@ static enum err open_tables(struct serving *s, const char *dir, char why[256])
 	struct serving_lists lists;
 	MDB_txn *txn = NULL;
 	uint64_t id;
-	enum err e = take(s, &txn, &id);
+	enum err e = take(s, &txn, &id, BEGIN_TRIES);
 
 	for (int i = 0; !e && i < DB_N; i++)
 		e = db_err(mdb_dbi_open(txn, serving_db_names[i], MDB_INTEGERKEY, &s->dbi[i]));
@@ -395,7 +397,8 @@ static enum err begin(struct serving_read *r, uint64_t now_ms)
 {
 	uint64_t began = serving_clock(), id;
 	MDB_txn *old = r->txn;
-	enum err e = take(r->s, &r->spare, &id);
+	enum err e = take(r->s, &r->spare, &id,
+			  serving_valid(r, now_ms) ? RENEW_TRIES : BEGIN_TRIES);
 
 	if (e)
 		return e;

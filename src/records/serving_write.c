@@ -77,7 +77,7 @@ static enum err open_env(struct serving_writer *w, const char *dir, char why[256
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(w->env, DB_N);
 	if (rc == 0)
-		rc = mdb_env_set_mapsize(w->env, SERVING_MAP);
+		rc = mdb_env_set_mapsize(w->env, records_room);
 	/* A power cut may undo the last commit, whole: the keeper goes on from serving_feed. */
 	if (rc == 0)
 		rc = mdb_env_open(w->env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOMETASYNC, 0640);

@@ -200,17 +200,6 @@ static int user_version(struct store *st)
 	return version;
 }
 
-void store_anchor(const struct store *st, uint8_t mac[MAC_BYTES], uint64_t seq,
-		  const uint8_t head[HASH_BYTES])
-{
-	uint8_t in[8 + HASH_BYTES];
-	struct wr w = { .p = in, .cap = sizeof in };
-
-	wr_be(&w, seq, 8);
-	wr_view(&w, (struct view){ head, HASH_BYTES });
-	crypto_auth_hmacsha256(mac, in, sizeof in, st->key);
-}
-
 static enum err load_seals(struct store *st)
 {
 	sqlite3_stmt *q = store_prepare(st, "SELECT object, n, next_id, sum, mac FROM seal");
@@ -330,6 +319,54 @@ enum err store_open(struct store **out, const char *dir, char why[256])
 	return ERR_OK;
 }
 
+/* Its own connection, which SQLite's write-ahead log keeps at one state for as long as it reads. */
+static enum err open_reader(struct store *st, const struct store *of, char why[256])
+{
+	char path[4096];
+	enum err err;
+
+	memcpy(st->dir, of->dir, sizeof st->dir);
+	memcpy(st->key, of->key, sizeof st->key);
+	st->reader = true;
+	snprintf(path, sizeof path, "%s/records.db", st->dir);
+	if (sqlite3_open_v2(path, &st->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK) {
+		snprintf(why, 256, "%.180s: %.60s", path, sqlite3_errmsg(st->db));
+		return ERR_IO;
+	}
+	sqlite3_busy_timeout(st->db, 5000);
+	err = make_rooms(st);
+	/* Before the state is chosen: it may be of an entry before the last, never of one to come. */
+	st->anchor = store_anchor_read(st, &st->anchor_seq, st->anchor_head);
+	if (!err)
+		err = store_sql(st, "PRAGMA query_only=ON; BEGIN");
+	if (!err)
+		err = prepare(st);
+	return err ? err : store_load_state(st);
+}
+
+enum err store_reader(struct store **out, const struct store *of, char why[256])
+{
+	struct store *st = calloc(1, sizeof *st);
+	enum err err;
+
+	*out = NULL;
+	snprintf(why, 256, "records: out of memory");
+	if (!st)
+		return ERR_FULL;
+	err = open_reader(st, of, why);
+	if (err)
+		store_close(st);
+	else
+		*out = st;
+	return err;
+}
+
+void store_interrupt(struct store *st)
+{
+	sqlite3_interrupt(st->db);
+}
+
 void store_cache(struct store *st, unsigned int mb)
 {
 	char sql[64];
@@ -377,16 +414,9 @@ enum err store_begin(struct store *st)
  * anew, is found out by this file, and by whoever keeps a copy of it. */
 static void anchor_write(struct store *st)
 {
-	char path[4096], text[2 * (HASH_BYTES + MAC_BYTES) + 32], head[2 * HASH_BYTES + 1];
-	char seal[2 * MAC_BYTES + 1];
-	uint8_t mac[MAC_BYTES];
-	int fd, n;
+	char path[4096], text[ANCHOR_TEXT];
+	int fd, n = store_anchor(st, st->journal_seq, st->journal_head, text);
 
-	store_anchor(st, mac, st->journal_seq, st->journal_head);
-	sodium_bin2hex(head, sizeof head, st->journal_head, HASH_BYTES);
-	sodium_bin2hex(seal, sizeof seal, mac, MAC_BYTES);
-	n = snprintf(text, sizeof text, "%020llu %s %s\n", (unsigned long long)st->journal_seq, head,
-		     seal);
 	snprintf(path, sizeof path, "%s/journal.head", st->dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	/* One sector, written in place: a crash leaves the old head or the new, and either is in the

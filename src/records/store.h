@@ -16,6 +16,12 @@ void store_close(struct store *st);
 /* How much of the database is kept in memory, MiB (64 after store_open). */
 void store_cache(struct store *st, unsigned int mb);
 
+/* A second look at the same records, as they are now and whatever is changed meanwhile: reading,
+ * verifying and backing up, in another thread than the store's own. Changes nothing. ERR_IO,
+ * ERR_FULL. store_close ends it; store_interrupt, from any thread, ends what it is doing with ERR_IO. */
+enum err MUST_USE store_reader(struct store **st, const struct store *of, char why[256]);
+void store_interrupt(struct store *st);
+
 /* One transaction. Rollback undoes all since begin. */
 enum err MUST_USE store_begin(struct store *st);
 enum err MUST_USE store_commit(struct store *st);

@@ -15,15 +15,16 @@ static void found(struct store_verdict *to, const char *what, const char *where,
 		snprintf(to->first, sizeof to->first, "%s: %s %llu", where, what, (unsigned long long)id);
 }
 
-static void verify_table(struct store *st, enum object o, struct store_verdict *to)
+static enum err verify_table(struct store *st, enum object o, struct store_verdict *to)
 {
 	sqlite3_stmt *q = st->row[o][ST_AFTER];
 	uint8_t sum[MAC_BYTES] = { 0 };
 	uint64_t n = 0;
 	struct row r;
+	int rc;
 
 	sqlite3_bind_int64(q, 1, 0);
-	while (sqlite3_step(q) == SQLITE_ROW) {
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
 		store_take_row(st, q, o, &r);
 		for (size_t i = 0; i < MAC_BYTES; i++)
 			sum[i] ^= r.mac[i];
@@ -35,38 +36,16 @@ static void verify_table(struct store *st, enum object o, struct store_verdict *
 		found(to, "changed behind Merlon's back: number", model_objects[o].name, (uint64_t)r.id);
 	}
 	sqlite3_reset(q);
+	if (rc != SQLITE_DONE)
+		return ERR_IO;
 	to->rows += n;
 	if (n == st->seal[o].n && memcmp(sum, st->seal[o].sum, MAC_BYTES) == 0)
-		return;
+		return ERR_OK;
 	to->tables++;
 	found(to, "rows were added, removed or put back; now", model_objects[o].name, n);
 	LOG(LOG_ERROR, "records.tampered", KV("object", model_objects[o].name), KV("rows", n),
 	    KV("sealed", st->seal[o].n), KV_CLAUSE("R-3.1.c"));
-}
-
-/* The head kept outside: "seq head mac". The chain must hold that entry. */
-static bool anchor_read(struct store *st, uint64_t *seq, uint8_t head[HASH_BYTES])
-{
-	char path[4096], text[2 * (HASH_BYTES + MAC_BYTES) + 32] = { 0 };
-	uint8_t mac[MAC_BYTES], want[MAC_BYTES];
-	unsigned long long n;
-	char a[65], b[65];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/journal.head", st->dir);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	if (!fgets(text, sizeof text, f))
-		text[0] = 0;
-	fclose(f);
-	if (sscanf(text, "%llu %64s %64s", &n, a, b) != 3 ||
-	    sodium_hex2bin(head, HASH_BYTES, a, strlen(a), NULL, NULL, NULL) != 0 ||
-	    sodium_hex2bin(mac, MAC_BYTES, b, strlen(b), NULL, NULL, NULL) != 0)
-		return false;
-	store_anchor(st, want, n, head);
-	*seq = n;
-	return sodium_memcmp(mac, want, MAC_BYTES) == 0;
+	return ERR_OK;
 }
 
 bool store_head_ok(struct store *st)
@@ -76,7 +55,7 @@ bool store_head_ok(struct store *st)
 	uint64_t seq = 0;
 	bool ok = st->journal_seq == 0;
 
-	if (q && anchor_read(st, &seq, head)) {
+	if (q && store_anchor_read(st, &seq, head)) {
 		sqlite3_bind_int64(q, 1, (int64_t)seq);
 		ok = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_bytes(q, 0) == HASH_BYTES &&
 		     memcmp(head, sqlite3_column_blob(q, 0), HASH_BYTES) == 0;
@@ -94,14 +73,13 @@ static enum err verify_journal(struct store *st, struct store_verdict *to)
 {
 	sqlite3_stmt *q = store_prepare(st, "SELECT seq, at_ms, actor, action, object, key, detail, hash "
 					    "FROM journal ORDER BY seq");
-	uint8_t head[HASH_BYTES] = { 0 }, anchored[HASH_BYTES];
-	uint64_t anchor_seq = 0;
-	bool anchor = anchor_read(st, &anchor_seq, anchored);
+	uint8_t head[HASH_BYTES] = { 0 };
+	int rc = SQLITE_ERROR;
 
-	if (!q)
-		return ERR_IO;
-	to->head_ok = st->journal_seq == 0 && !anchor;
-	while (sqlite3_step(q) == SQLITE_ROW) {
+	if (!st->reader)
+		st->anchor = store_anchor_read(st, &st->anchor_seq, st->anchor_head);
+	to->head_ok = st->journal_seq == 0 && !st->anchor;
+	while (q && (rc = sqlite3_step(q)) == SQLITE_ROW) {
 		struct entry e = { text_at(q, 2), text_at(q, 3), text_at(q, 4), text_at(q, 5),
 				   text_at(q, 6), (uint64_t)sqlite3_column_int64(q, 1) };
 		uint64_t seq = (uint64_t)sqlite3_column_int64(q, 0);
@@ -109,7 +87,8 @@ static enum err verify_journal(struct store *st, struct store_verdict *to)
 		if (!store_journal_hash(st, head, ++to->journal_n, &e, head) &&
 		    seq == to->journal_n && sqlite3_column_bytes(q, 7) == HASH_BYTES &&
 		    memcmp(head, sqlite3_column_blob(q, 7), HASH_BYTES) == 0) {
-			if (anchor && seq == anchor_seq && memcmp(head, anchored, HASH_BYTES) == 0)
+			if (st->anchor && seq == st->anchor_seq &&
+			    memcmp(head, st->anchor_head, HASH_BYTES) == 0)
 				to->head_ok = true;
 			continue;
 		}
@@ -118,6 +97,8 @@ static enum err verify_journal(struct store *st, struct store_verdict *to)
 		break;
 	}
 	sqlite3_finalize(q);
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		return ERR_IO;
 	if (!to->head_ok)
 		found(to, "its end does not fit journal.head; entries", "journal", to->journal_n);
 	if (to->journal_bad || !to->head_ok)
@@ -128,10 +109,12 @@ static enum err verify_journal(struct store *st, struct store_verdict *to)
 
 enum err store_verify(struct store *st, struct store_verdict *to)
 {
+	enum err err = ERR_OK;
+
 	*to = (struct store_verdict){ 0 };
-	for (enum object o = 0; o < OBJ_N; o++)
-		verify_table(st, o, to);
-	return verify_journal(st, to);
+	for (enum object o = 0; o < OBJ_N && !err; o++)
+		err = verify_table(st, o, to);
+	return err ? err : verify_journal(st, to);
 }
 
 size_t store_sweep(struct store *st, struct sweep *at, size_t max)
@@ -178,6 +161,22 @@ static enum err copy_file(const char *from_dir, const char *to_dir, const char *
 	return err;
 }
 
+/* Of the state that was copied: the live one may be further on. */
+static enum err write_head(struct store *st, const char *to)
+{
+	char path[4200], text[ANCHOR_TEXT];
+	int n = store_anchor(st, st->journal_seq, st->journal_head, text), fd;
+	enum err err = ERR_OK;
+
+	snprintf(path, sizeof path, "%s/journal.head", to);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, text, (size_t)n) != n || fsync(fd) != 0)
+		err = ERR_IO;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 enum err store_backup(struct store *st, const char *to, struct say *s)
 {
 	char path[4200];
@@ -207,7 +206,7 @@ enum err store_backup(struct store *st, const char *to, struct say *s)
 	if (!b || rc != SQLITE_DONE)
 		return ERR_IO;
 	if (copy_file(st->dir, to, "keeper.key") ||
-	    (st->journal_seq > 0 && copy_file(st->dir, to, "journal.head"))) {
+	    (st->journal_seq > 0 && write_head(st, to))) {
 		say(s, "%.200s: the key or the journal's head could not be copied", to);
 		return ERR_IO;
 	}

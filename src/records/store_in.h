@@ -40,6 +40,10 @@ struct store {
 	uint64_t feed, journal_seq;
 	uint8_t journal_head[HASH_BYTES];
 	bool open;          /* a transaction is */
+	bool reader;        /* store_reader's: one long reading transaction */
+	bool anchor;        /* what journal.head said before it began, and whether it was ours */
+	uint64_t anchor_seq;
+	uint8_t anchor_head[HASH_BYTES];
 	bool anchored;      /* journal.head was written and synced once by this process */
 	/* The profile and the tenant read last, for blocks of subscriptions; "" = none. */
 	char profile_name[NAME_MAX_BYTES], profile_tenant[NAME_MAX_BYTES];
@@ -62,8 +66,12 @@ struct store {
 enum err MUST_USE store_sql(struct store *st, const char *sql);
 sqlite3_stmt *store_prepare(struct store *st, const char *sql); /* NULL: logged */
 enum err MUST_USE store_load_state(struct store *st);
-void store_anchor(const struct store *st, uint8_t mac[MAC_BYTES], uint64_t seq,
-		  const uint8_t head[HASH_BYTES]);
+#define ANCHOR_TEXT (2 * (HASH_BYTES + MAC_BYTES) + 32)
+/* The line of journal.head for an entry; its length. */
+int store_anchor(const struct store *st, uint64_t seq, const uint8_t head[HASH_BYTES],
+		 char text[ANCHOR_TEXT]);
+/* What journal.head says. False: it is missing, or not by our key. */
+bool store_anchor_read(const struct store *st, uint64_t *seq, uint8_t head[HASH_BYTES]);
 
 /* store_row.c: rows, MACs and seals */
 enum err MUST_USE store_find(struct store *st, enum object o, struct view key, struct row *r);

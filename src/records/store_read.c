@@ -112,6 +112,21 @@ static enum err read_filter(enum object o, struct view pair, struct filter *f, s
 	return err;
 }
 
+/* One condition, whose value is parameter `at`. A plus sign keeps SQLite from an index of a column
+ * that many rows share: it would sort all of them for each page, where the key's index gives pages in
+ * order. */
+static size_t put_filter(char *to, size_t cap, const struct filter *f, const struct column *c, size_t at)
+{
+	const char *plus = c->kind == K_REF ? "+" : "";
+
+	if (f->begins)
+		return (size_t)snprintf(to, cap, " AND %s\"%s\" >= ?%zu AND %s\"%s\" < ?%zu || "
+					"char(1114111)", plus, c->name, at, plus, c->name, at);
+	if (f->text.n == 0 && !model_is_num(c->kind))
+		return (size_t)snprintf(to, cap, " AND coalesce(\"%s\", '') = ''", c->name);
+	return (size_t)snprintf(to, cap, " AND %s\"%s\" = ?%zu", plus, c->name, at);
+}
+
 static sqlite3_stmt *page_query(struct store *st, const struct page *p, const struct filter *f)
 {
 	const struct object_row *row = &model_objects[p->object];
@@ -125,13 +140,8 @@ static sqlite3_stmt *page_query(struct store *st, const struct page *p, const st
 		n += (size_t)snprintf(sql + n, sizeof sql - n, "\"%s\", ", model_columns[i].name);
 	n += (size_t)snprintf(sql + n, sizeof sql - n, "mac FROM %s WHERE \"%s\" > ?1", row->table, key);
 	for (size_t i = 0; i < p->filter_n; i++) {
-		const char *name = model_columns[row->first + f[i].column].name;
-
-		n += (size_t)snprintf(sql + n, sizeof sql - n, f[i].begins ?
-				      " AND substr(\"%s\", 1, %zu) = ?%zu" :
-				      f[i].text.n == 0 ? " AND coalesce(\"%s\", '') = ''" :
-				      " AND \"%s\" = ?%.0zu%zu", name,
-				      f[i].begins ? f[i].text.n : (size_t)0, i + 2);
+		n += put_filter(sql + n, sizeof sql - n, &f[i], &model_columns[row->first + f[i].column],
+				i + 2);
 	}
 	snprintf(sql + n, sizeof sql - n, " ORDER BY \"%s\" LIMIT %zu", key, p->max);
 	q = store_prepare(st, sql);

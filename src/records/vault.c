@@ -1,5 +1,7 @@
 #include "records/vault.h"
 
+#include "records/room.h"
+
 #include <errno.h>
 #include <lmdb.h>
 #include <stdio.h>
@@ -7,7 +9,6 @@
 #include <sys/stat.h>
 
 #define FOLDER   "vault-auc"
-#define MAP_N    ((size_t)16 << 30) /* address space, not disk: 100 million rows */
 #define READERS  126
 #define WHY      256
 #define PLAIN_N  34 /* K 16, OPc 16, AMF 2 */
@@ -120,7 +121,7 @@ static int env_open(struct vault *v, const char *path)
 {
 	int rc = mdb_env_create(&v->env);
 
-	rc = rc ? rc : mdb_env_set_mapsize(v->env, MAP_N);
+	rc = rc ? rc : mdb_env_set_mapsize(v->env, records_room);
 	rc = rc ? rc : mdb_env_set_maxdbs(v->env, 2);
 	rc = rc ? rc : mdb_env_set_maxreaders(v->env, READERS);
 	return rc ? rc : mdb_env_open(v->env, path, MDB_NOTLS, 0600);

@@ -476,6 +476,73 @@ TEST(export_backup_and_what_the_socket_allows)
 	room_remove();
 }
 
+/* Verify, list and export again and again, on a connection of its own. */
+static void *ask_long(void *unused)
+{
+	static const enum keep_op ops[] = { KEEP_VERIFY, KEEP_LIST, KEEP_EXPORT };
+	struct client *own;
+	struct keep got;
+	char why[256];
+
+	check_eq(client_open(&own, sock, why), ERR_OK);
+	for (int i = 0; i < 30; i++) {
+		struct keep req = { .op = ops[i % 3] };
+
+		if (req.op != KEEP_VERIFY)
+			keep_put_text(&req, KEEP_OBJECT, VIEW("subscription"));
+		if (req.op == KEEP_LIST) {
+			req.pair[req.pair_n++] = VIEW("profile=meter");
+			req.has |= (uint64_t)1 << KEEP_PAIR;
+		}
+		check_eq(client_call(own, &req, &got, why), ERR_OK);
+		check_eq(client_status(&got), ERR_OK); /* of one state: no row without its seal */
+		check(got.text[KEEP_BODY].n > 0);
+	}
+	client_close(own);
+	return unused;
+}
+
+/* .c: what takes long is answered of one state, however many ask, while records change. */
+TEST(long_requests_stop_no_change_and_see_one_state)
+{
+	struct client *gone;
+	pthread_t asker[6];
+	struct keep req = { .op = KEEP_VERIFY };
+	struct wr w = { .p = (uint8_t[256]){ 0 }, .cap = 256 };
+	char why[256], pair[64];
+
+	room_make();
+	start();
+	check_eq(keeper_demo(keeper, why), ERR_OK);
+	serve_it();
+	check_eq(ask(KEEP_SET, "", "subscription", "999700000000001", "tenant=meters\nprofile=meter", 0),
+		 ERR_OK);
+	for (size_t i = 0; i < 6; i++)
+		check_eq(pthread_create(&asker[i], NULL, ask_long, NULL), 0);
+	for (int i = 0; i < 200; i++) {
+		snprintf(pair, sizeof pair, "msisdn=99970%06d", i);
+		check_eq(ask(KEEP_SET, "", "subscription", "999700000000001", pair, 0), ERR_OK);
+	}
+	for (size_t i = 0; i < 6; i++)
+		check_eq(pthread_join(asker[i], NULL), 0);
+	keep_emit(&w, &req); /* one that does not wait for its answer */
+	for (int i = 0; i < 8; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+		snprintf(to.sun_path, sizeof to.sun_path, "%.100s", sock);
+		check_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+		check_eq(send(fd, w.p, w.n, 0), (ssize_t)w.n);
+		close(fd);
+	}
+	check_eq(client_open(&gone, sock, why), ERR_OK);
+	check_eq(client_call(gone, &req, &rep, why), ERR_OK);
+	check_eq(client_status(&rep), ERR_OK);
+	client_close(gone);
+	stop();
+	room_remove();
+}
+
 TESTS(T(the_demo_is_loaded_and_served), T(the_demo_files_are_imported_whole),
       T(a_second_person_approves_through_the_socket),
       T(a_stranger_may_not_speak_for_others), T(killed_between_commit_and_publish_it_catches_up),
@@ -483,4 +550,5 @@ TESTS(T(the_demo_is_loaded_and_served), T(the_demo_files_are_imported_whole),
       T(a_profile_of_another_class_is_one_change_and_reaches_its_subscriptions),
       T(an_import_of_100k_rows_tells_every_bad_line),
       T(a_malformed_request_ends_its_connection_and_nothing_else),
-      T(export_backup_and_what_the_socket_allows))
+      T(export_backup_and_what_the_socket_allows),
+      T(long_requests_stop_no_change_and_see_one_state))

@@ -76,7 +76,7 @@ static void done(struct reg_worker *w, uint64_t want, enum err err)
 TEST(a_row_is_seen_at_once_and_durable_when_it_is_acknowledged)
 {
 	char dir[TEMP_PATH];
-	struct reg *r = open_reg(temp_dir(dir), REG_MAP);
+	struct reg *r = open_reg(temp_dir(dir), records_room);
 	struct reg_worker *a = reg_worker(r), *b = reg_worker(r);
 
 	check_eq(get(a, 1), 0);
@@ -94,7 +94,7 @@ TEST(a_row_is_seen_at_once_and_durable_when_it_is_acknowledged)
 	done(b, 2, ERR_OK);
 	done(b, 3, ERR_OK);
 	reg_close(r);
-	r = open_reg(dir, REG_MAP);
+	r = open_reg(dir, records_room);
 	a = reg_worker(r);
 	check_eq(get(a, 1), 7);
 	check_eq(reg_cursor(a), 40);
@@ -105,13 +105,13 @@ TEST(a_row_is_seen_at_once_and_durable_when_it_is_acknowledged)
 TEST(closing_commits_what_is_queued)
 {
 	char dir[TEMP_PATH];
-	struct reg *r = open_reg(temp_dir(dir), REG_MAP);
+	struct reg *r = open_reg(temp_dir(dir), records_room);
 	struct reg_worker *w = reg_worker(r);
 
 	for (uint32_t i = 1; i <= 500; i++)
 		check_eq(put(w, i, i, i), ERR_OK);
 	reg_close(r);
-	r = open_reg(dir, REG_MAP);
+	r = open_reg(dir, records_room);
 	w = reg_worker(r);
 	for (uint32_t i = 1; i <= 500; i++)
 		check_eq(get(w, i), i);
@@ -122,7 +122,7 @@ TEST(closing_commits_what_is_queued)
 TEST(a_full_queue_is_said_and_empties)
 {
 	char dir[TEMP_PATH];
-	struct reg *r = open_reg(temp_dir(dir), REG_MAP);
+	struct reg *r = open_reg(temp_dir(dir), records_room);
 	struct reg_worker *w = reg_worker(r);
 	uint64_t token;
 
@@ -142,7 +142,7 @@ TEST(a_full_queue_is_said_and_empties)
 TEST(the_descriptor_is_quiet_when_nothing_waits)
 {
 	char dir[TEMP_PATH];
-	struct reg *r = open_reg(temp_dir(dir), REG_MAP);
+	struct reg *r = open_reg(temp_dir(dir), records_room);
 	struct reg_worker *w = reg_worker(r);
 	struct pollfd p = { .fd = reg_done_fd(w), .events = POLLIN };
 	uint64_t token;
@@ -162,7 +162,7 @@ TEST(the_descriptor_is_quiet_when_nothing_waits)
 TEST(a_scan_meets_queued_and_durable_rows_in_order)
 {
 	char dir[TEMP_PATH];
-	struct reg *r = open_reg(temp_dir(dir), REG_MAP);
+	struct reg *r = open_reg(temp_dir(dir), records_room);
 	struct reg_worker *w = reg_worker(r);
 	struct reg_row out[7], gone = row(50, 1);
 	uint64_t after = 0, token;
@@ -246,7 +246,7 @@ static void size_limit(rlim_t bytes)
 TEST(registrations_go_on_when_the_disk_has_room_again)
 {
 	char dir[TEMP_PATH];
-	struct reg *r = open_reg(temp_dir(dir), REG_MAP);
+	struct reg *r = open_reg(temp_dir(dir), records_room);
 	struct reg_worker *w = reg_worker(r);
 	uint32_t n;
 
@@ -291,7 +291,7 @@ TEST(a_row_made_out_of_one_that_failed_is_refused)
 /* Puts rows 1..40 with a growing version, and says through the pipe which are acknowledged. */
 static void acknowledge_until_killed(const char *dir, int to, uint32_t version)
 {
-	struct reg *r = open_reg(dir, REG_MAP);
+	struct reg *r = open_reg(dir, records_room);
 	struct reg_worker *w = reg_worker(r);
 
 	for (;; version++) {
@@ -328,7 +328,7 @@ static uint32_t killed_round(const char *dir, uint32_t version)
 			acked[token & 63] = token >> 32;
 	close(fd[0]);
 	waitpid(pid, NULL, 0);
-	r = open_reg(dir, REG_MAP);
+	r = open_reg(dir, records_room);
 	w = reg_worker(r);
 	for (uint32_t n = 1; n <= 40; n++) {
 		uint64_t got = get(w, n);
@@ -358,7 +358,7 @@ TEST(what_was_acknowledged_survives_a_kill_at_any_moment)
 TEST(a_second_home_and_a_foreign_file_are_refused)
 {
 	char dir[TEMP_PATH], path[TEMP_PATH + 32];
-	struct reg *r = open_reg(temp_dir(dir), REG_MAP), *s;
+	struct reg *r = open_reg(temp_dir(dir), records_room), *s;
 
 	check_eq(reg_open(&s, dir, why), ERR_IO);
 	check(strstr(why, "another home") != NULL);
