@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The product killed at random moments under load, ROUNDS times, and compared with what it had promised.
 
-Each round something dies by SIGKILL: everything at once, home, or the keeper. Where everything died, the tails that a
-crashed disk may lose or fill with garbage are mistreated, and every other start the clock is an hour back. In the end:
-every registration and every change of a record that was answered with success is there, no SQN was used twice, the
-journal's chain holds, every event is a whole line.    kill.py BUILD-FOLDER [ROUNDS [SEED]]"""
+Each round something dies by SIGKILL: everything at once, home, the keeper, or the supervisor. Where everything died, the
+tails that a crashed disk may lose or fill with garbage are mistreated, and every other start the clock is an hour back.
+In the end: every registration and every change of a record that was answered with success is there, no SQN was used
+twice, the journal's chain holds, every event is a whole line.    kill.py BUILD-FOLDER [ROUNDS [SEED]]"""
 import os
 import random
 import shutil
@@ -27,10 +27,13 @@ CLERK = [f"99970620{i:07d}" for i in range(20)]
 
 def one_round(m, load, shim, rng, number, said):
     time.sleep(rng.uniform(0.02, 0.4))
-    what = rng.choices(["all", "home", "keeper"], [80, 12, 8])[0]
+    what = rng.choices(["all", "home", "keeper", "supervisor"], [80, 10, 6, 4])[0]
     said[what] = said.get(what, 0) + 1
-    if what != "all":
+    if what == "supervisor":
+        durable.kill_supervisor(m)
+    elif what != "all":
         durable.kill_role(m, what)
+    if what != "all":
         load.progress()
         return
     durable.kill_tree(m)

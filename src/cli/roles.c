@@ -395,7 +395,7 @@ const struct role roles[] = {
      .network = true,
      .writes = true,
      .own = {"", "records.db", "records.db-wal", "records.db-shm", "journal.head", "keeper.key",
-	     "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup",
+	     "keeper.lock", "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup",
 	     "equipment"}},
     {.name = "home",
      .order = 3,

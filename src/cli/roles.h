@@ -57,7 +57,7 @@ struct role {
 	bool sees; /* everybody's page and events */
 	void (*lists)(struct role_env *e, int fd); /* a generation of equipment lists; any thread; or NULL */
 	bool network, writes; /* its sandbox: sockets; files below data_dir */
-	const char *own[14];  /* what is its own in its directory; "" is the directory itself */
+	const char *own[16];  /* what is its own in its directory; "" is the directory itself */
 	bool stores;	      /* that is conf_stores(), else data_dir */
 };
 

@@ -1,7 +1,9 @@
 #include "keeper/keeper_in.h"
 
 #include "base/log.h"
+#include "records/hold.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,6 +22,20 @@ static bool buffers(struct keeper *k)
 	return k->body && k->bad && k->frame && k->packed && k->changes && k->users;
 }
 
+/* Before anything is read: a predecessor may still be writing. */
+static enum err hold(struct keeper *k, char why[256])
+{
+	char path[4096];
+	enum err err;
+
+	snprintf(path, sizeof path, "%s/keeper.lock", k->dir);
+	err = hold_file(path, &k->lock_fd);
+	if (err)
+		snprintf(why, 256, "%.180s: %s", path,
+			 err == ERR_EXISTS ? "another keeper is at work" : strerror(errno));
+	return err == ERR_EXISTS ? ERR_IO : err;
+}
+
 static enum err start(struct keeper *k, const struct keeper_conf *conf, char why[256])
 {
 	enum err err;
@@ -30,7 +46,9 @@ static enum err start(struct keeper *k, const struct keeper_conf *conf, char why
 		return ERR_FULL;
 	}
 	keeper_users(k);
-	err = store_open(&k->store, k->dir, why);
+	err = hold(k, why);
+	if (!err)
+		err = store_open(&k->store, k->dir, why);
 	if (!err && conf->cache_mb > 0)
 		store_cache(k->store, conf->cache_mb);
 	if (!err && !store_head_ok(k->store))
@@ -54,7 +72,7 @@ enum err keeper_start(struct keeper **out, const struct keeper_conf *conf, char 
 		snprintf(why, 256, "keeper: out of memory");
 		return ERR_FULL;
 	}
-	k->listen_fd = k->epoll_fd = k->stop_fd = k->job_fd = -1;
+	k->listen_fd = k->epoll_fd = k->stop_fd = k->job_fd = k->lock_fd = -1;
 	pthread_mutex_init(&k->job_lock, NULL);
 	for (int i = 0; i < CONN_MAX; i++)
 		k->conn[i].fd = -1;
@@ -87,6 +105,8 @@ void keeper_free(struct keeper *k)
 		serving_finish(k->serving);
 	keeper_lists_close(k);
 	store_close(k->store);
+	if (k->lock_fd >= 0)
+		close(k->lock_fd);
 	pthread_mutex_destroy(&k->job_lock);
 	free(k->body);
 	free(k->bad);

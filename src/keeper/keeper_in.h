@@ -32,7 +32,7 @@ struct keeper {
 	struct serving_writer *serving;
 	struct lists *lists;
 	char dir[3072], portal_user[USER_MAX];
-	int listen_fd, epoll_fd, stop_fd, job_fd;
+	int listen_fd, epoll_fd, stop_fd, job_fd, lock_fd;
 	struct keeper_conn conn[CONN_MAX];
 	uint8_t *body, *bad, *frame;  /* of the reply being made */
 	union packed *packed;

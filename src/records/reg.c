@@ -1,10 +1,10 @@
 #include "records/reg_db.h"
 
+#include "records/hold.h"
+
 #include <assert.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,16 +23,16 @@ static enum err fail(char why[256], enum err e, const char *dir, const char *tex
 static enum err lock_dir(struct reg *r, const char *path, const char *dir, char why[256])
 {
 	char file[512];
+	enum err e;
 
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return fail(why, ERR_IO, dir, strerror(errno));
 	if (!db_path(file, path, "home.lock"))
 		return fail(why, ERR_CONFIG, dir, "path too long");
-	r->lock_fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (r->lock_fd < 0)
-		return fail(why, ERR_IO, dir, strerror(errno));
-	if (flock(r->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return fail(why, ERR_IO, dir, "another home uses it");
+	e = hold_file(file, &r->lock_fd);
+	if (e)
+		return fail(why, ERR_IO, dir,
+			    e == ERR_EXISTS ? "another home uses it" : strerror(errno));
 	return ERR_OK;
 }
 

@@ -244,6 +244,19 @@ def kill_role(m, name):
             os.kill(pid, signal.SIGKILL)
 
 
+def kill_supervisor(m):
+    """It alone, and a new one, as often as it takes: the roles of the old still have their ports on their way out."""
+    m.process.kill()
+    m.process.wait()
+
+    def up():
+        if m.process.poll() is not None:
+            start(m)
+            time.sleep(0.5)
+        return m.process.poll() is None and len(kids(m)) >= len(m.roles)
+    poll(up, 20, "the roles to be started again")
+
+
 def kill_tree(m):
     """Everything at once, as when the machine stops."""
     pids = kids(m) + [m.process.pid]

@@ -17,8 +17,8 @@ CLERK = [f"99970620{i:07d}" for i in range(4)]
 
 
 def test_killed_at_any_moment_nothing_promised_is_lost(work):
-    """R-3.1.c, R-3.2.b, R-5.1.g: SIGKILL of everything, of home and of the keeper under load, torn tails between, the
-    clock an hour back: registrations and records answered with success are there, no SQN is used twice, the journal's
+    """R-3.1.c, R-3.2.b, R-5.1.g: SIGKILL of everything, of home, the keeper and the supervisor under load, torn tails
+    between, the clock an hour back: registrations and records answered with success are there, no SQN is used twice, the journal's
     chain holds."""
     rng, shim = random.Random(3), durable.build_shim(work)
     m = Merlon(os.path.join(work, "killed")).wait_up()
@@ -35,6 +35,8 @@ def test_killed_at_any_moment_nothing_promised_is_lost(work):
         for role in ("home", "keeper"):
             durable.kill_role(m, role)
             load.progress()
+        durable.kill_supervisor(m)
+        load.progress()
         load.stop()
         m.wait_up()
         load.check_records()
@@ -52,7 +54,8 @@ def test_killed_at_any_moment_nothing_promised_is_lost(work):
 def small_disk(work):
     path = os.path.join(work, "small")
     os.makedirs(path)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", path], check=False, capture_output=True).returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "none", path]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("no file system may be mounted here")
     yield path
     subprocess.run(["umount", "-l", path], check=True)
