@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "cli/args.h"
 #include "cli/house.h"
-#include "records/room.h"
 
 #ifdef COMPROMISE
 #include "compromise/compromise.h"
@@ -214,7 +213,6 @@ int role_body(void *ctx, int control)
 	if (e && map_pages(h, s, e)) {
 		e->line_fd = s->line_fd;
 		e->conf = h->conf;
-		records_room = (size_t)h->conf.stores_room_gb << 30;
 		e->demo = h->how->demo;
 		memcpy(e->site_key, h->site_key, sizeof e->site_key);
 		metric_map(&e->page->metrics);

@@ -4,6 +4,7 @@
 #include "cli/house.h"
 #include "cli/lend.h"
 #include "cli/notify.h"
+#include "records/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -370,6 +371,7 @@ int supervise(const struct supervise *how)
 		err = conf_move(&h.conf, how->data_dir, why);
 	if (!err)
 		err = prepare_data(&h.conf, h.site_key, why);
+	records_room = (size_t)h.conf.stores_room_gb << 30; /* the roles' processes inherit it */
 	if (!err)
 		err = start_all(&h, why);
 	if (err) {

@@ -35,6 +35,7 @@ struct feed_wish {
 
 struct feed {
 	uint64_t cursor; /* the last change dealt with */
+	bool moved; /* the cursor has, since it was stored */
 	bool scanning;
 	uint64_t scan_after;
 	struct feed_wish now, next; /* what this pass looks for; what the next one will */
@@ -53,5 +54,5 @@ struct feed_means {
 	struct serving_read *read;
 	struct reg_worker *reg;
 };
-/* One step, every 100 ms: at most `max` changes and registrations. True if the cursor moved. */
+/* One step, every 20 ms: at most `max` changes and registrations. True if the cursor moved. */
 bool feed_step(struct feed *f, const struct feed_means *m, size_t max);

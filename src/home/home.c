@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define TICK_MS 100
+#define FEED_MS 20
 #define ARENA_SIZE ((size_t)1 << 20)
 #define OUT_SIZE ((size_t)1 << 16)
 #define PEER_MAX 64
@@ -215,23 +216,15 @@ static void on_durable(void *ctx, int fd)
 	answer_durable(&h->w);
 }
 
-static void follow_feed(struct home_worker *w)
+/* In bites that no request waits for. */
+static void feed_tick(void *ctx)
 {
-	struct feed_means means = {w, send_look, w->read, w->reg};
-	uint64_t last;
+	struct home *h = ctx;
 
-	if (!w->fresh)
+	if (!h->chores_begun || atomic_load(&h->stopping))
 		return;
-	if (w->feed.again_ms && loop_now(w->loop) >= w->feed.again_ms) {
-		w->feed.again_ms = 0;
-		feed_want_all(&w->feed);
-	}
-	/* A cursor that could not be put is put with the next change; it is only where a restart
-	 * begins. */
-	if (feed_step(&w->feed, &means, FEED_PER_TICK) && reg_put_cursor(w->reg, w->feed.cursor, 0))
-		LOG(LOG_NOTE, "home.cursor_waits", KV("cursor", w->feed.cursor));
-	last = serving_last(w->read);
-	metric_set(M_HOME_FEED_LAG, 0, last > w->feed.cursor ? last - w->feed.cursor : 0);
+	renew(&h->w);
+	follow_feed(&h->w);
 }
 
 static void stop_step(struct home *h)
@@ -260,7 +253,7 @@ static void tick(void *ctx)
 		stop_step(h);
 		return;
 	}
-	follow_feed(w);
+	keep_cursor(w);
 	w->reset.going |= atomic_exchange(&h->chores.reset_wanted, false);
 	if (w->reset.going)
 		send_resets(w);
@@ -411,6 +404,7 @@ static enum err join_loop(struct home *h, const struct home_conf *conf, char why
 		return err;
 	loop_batch(l, batch_begin, batch_end, h);
 	loop_every(l, TICK_MS, tick, h);
+	loop_every(l, FEED_MS, feed_tick, h);
 	return ERR_OK;
 }
 

@@ -6,7 +6,7 @@
 #include "home/waiting.h"
 #include "records/vault.h"
 
-#define FEED_PER_TICK 250 /* more than the pace of what they call for; a millisecond of the loop */
+#define FEED_PER_STEP 250 /* changes, or registrations, every 20 ms: a millisecond of the loop */
 
 /* A pass over all registrations for the nodes in them. */
 #define RESET_NODES 256
@@ -55,6 +55,10 @@ void answer_request(struct home_worker *w, struct dia_peer *from, const struct m
 void answer_durable(struct home_worker *w);
 /* Reckon how busy we are. */
 void answer_load(struct home_worker *w);
+
+/* --- follow.c: the change feed, a step of it every 20 ms, and where it stands, stored every 100 ms --- */
+void follow_feed(struct home_worker *w);
+void keep_cursor(struct home_worker *w);
 
 /* --- send.c: requests of ours --- */
 bool send_look(void *worker, uint64_t imsi); /* feed_means.look */

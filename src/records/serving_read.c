@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BEGIN_TRIES 100 /* without a state */
-#define RENEW_TRIES 3   /* with one to go on from: whoever serves must not wait for the writer */
+enum { RENEW_TRIES = 3, BEGIN_TRIES = 100 }; /* with a state to go on from, and without */
 
 struct serving {
 	MDB_env *env;
@@ -99,8 +98,8 @@ static enum err take(struct serving *s, MDB_txn **txn, uint64_t *id, int tries)
 				return ERR_OK;
 			mdb_txn_reset(*txn);
 		}
-		if (tries > RENEW_TRIES)
-			sched_yield(); /* which costs a slice of time on a busy machine */
+		if (tries > RENEW_TRIES) /* it costs a slice of time on a busy machine */
+			sched_yield();
 	}
 	return ERR_AGAIN;
 }
@@ -379,8 +378,7 @@ static enum err reload_all(struct serving_read *r)
 
 bool serving_valid(const struct serving_read *r, uint64_t now_ms)
 {
-	/* The caller's time is that of its wake-up: it says nothing of how long the batch has run.
-	 * */
+	/* The caller's time is that of its wake-up: it says nothing of how long the batch ran. */
 	return r->live && serving_clock() - r->began_ms < SERVING_LIFE_MS &&
 	       now_ms - r->began_now < SERVING_LIFE_MS;
 }
@@ -397,8 +395,8 @@ static enum err begin(struct serving_read *r, uint64_t now_ms)
 {
 	uint64_t began = serving_clock(), id;
 	MDB_txn *old = r->txn;
-	enum err e = take(r->s, &r->spare, &id,
-			  serving_valid(r, now_ms) ? RENEW_TRIES : BEGIN_TRIES);
+	int tries = serving_valid(r, now_ms) ? RENEW_TRIES : BEGIN_TRIES;
+	enum err e = take(r->s, &r->spare, &id, tries);
 
 	if (e)
 		return e;
