@@ -31,6 +31,7 @@ void *big_new(size_t bytes)
 
 void big_free(void *p, size_t bytes)
 {
-	if (p)
-		munmap(p, rounded(bytes));
+	/* In steps: another thread that faults meanwhile waits for one of them, not for all. */
+	for (size_t at = 0; p && at < rounded(bytes); at += HUGE_PAGE)
+		munmap((uint8_t *)p + at, HUGE_PAGE);
 }

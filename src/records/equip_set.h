@@ -1,6 +1,6 @@
 /* The bulk equipment lists (a CEIR's): one generation of the white, black and grey list in one file,
- * a roaring bitmap of serial numbers a TAC and list, mapped read-only and looked up where it lies.
- * The file never changes once it has its name; who maps it checks its digest first. Entries made by
+ * a roaring bitmap of serial numbers a TAC and list, read into memory and looked up as it lies there.
+ * The file never changes once it has its name; who reads it checks its digest first. Entries made by
  * hand, with a reason or an end, are records and lie in the serving copy itself. */
 #pragma once
 #include "judge/book.h"
@@ -44,13 +44,12 @@ _Static_assert(sizeof(struct equip_tac) == 32, "a row a half cache line");
 
 struct equip_set;
 
-/* Map and check a file; `fd` is borrowed. Reads all of it once: 100 million entries take about 0.3 s.
+/* Read and check a file; `fd` is borrowed. As much memory as it is long: 200 MB for 100 million entries.
  * ERR_CORRUPT: torn or tampered; ERR_VERSION; ERR_IO; ERR_FULL; the reason in `why`. */
 enum err MUST_USE equip_open(struct equip_set **to, int fd, char why[256]);
 /* The same of DIR/equipment/GENERATION.lists. ERR_NOT_FOUND. */
 enum err MUST_USE equip_open_at(struct equip_set **to, const char *dir, uint64_t generation,
 				char why[256]);
-/* Unmaps in small steps, so that no other thread of the process waits long for the memory map. */
 void equip_close(struct equip_set *s);
 const struct equip_head *equip_head(const struct equip_set *s);
 
