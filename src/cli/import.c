@@ -47,7 +47,7 @@ static const char *read_keys(struct import *m, const struct csv_keys *c, struct 
 							   : "opc: must be 32 hexadecimal digits";
 	if (!csv_hex(c->op, op, 16))
 		return "op: must be 32 hexadecimal digits";
-	return aka_opc(m->aka, op, &row->key.k, &row->key.opc) == ERR_OK
+	return aka_opc(m->aka, op, &row->key) == ERR_OK
 		   ? NULL
 		   : "op: no OPc could be made";
 }

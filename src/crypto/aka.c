@@ -19,6 +19,7 @@ struct aka {
 	IMB_MGR *mb;
 	EVP_MD *sha256; /* OpenSSL's uses the SHA instructions, intel-ipsec-mb's one-block call does not */
 	EVP_MD_CTX *digest;
+	struct tuak *tuak;
 };
 
 struct aka *aka_new(void)
@@ -31,9 +32,10 @@ struct aka *aka_new(void)
 	a->mb = alloc_mb_mgr(0);
 	a->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	a->digest = EVP_MD_CTX_new();
+	a->tuak = tuak_new();
 	if (a->mb)
 		init_mb_mgr_auto(a->mb, NULL);
-	if (!a->mb || !a->sha256 || !a->digest || imb_get_errno(a->mb)) {
+	if (!a->mb || !a->sha256 || !a->digest || !a->tuak || imb_get_errno(a->mb)) {
 		aka_free(a);
 		return NULL;
 	}
@@ -48,6 +50,7 @@ void aka_free(struct aka *a)
 		free_mb_mgr(a->mb);
 	EVP_MD_free(a->sha256);
 	EVP_MD_CTX_free(a->digest);
+	tuak_free(a->tuak);
 	secret_wipe(a, sizeof(*a));
 	free(a);
 }
@@ -65,7 +68,7 @@ enum err aka_rand(struct aka *a, uint8_t rand[16])
 	return ERR_OK;
 }
 
-static void rekey(struct aka *a, const struct secret16 *k)
+static void rekey(struct aka *a, const struct secret32 *k)
 {
 	IMB_AES_KEYEXP_128(a->mb, k->b, a->key, a->unused);
 }
@@ -163,57 +166,179 @@ enum err aka_milenage(struct aka *a, const struct aka_key *key, const uint8_t ra
 	return ERR_OK;
 }
 
-enum err aka_opc(struct aka *a, const uint8_t op[16], const struct secret16 *k, struct secret16 *opc)
+static struct tuak_key tuak_of(const struct aka_key *key)
 {
-	rekey(a, k);
-	encrypt(a, op, op, opc->b);
+	return (struct tuak_key){key->k.b, key->opc.b, key->size};
+}
+
+bool aka_key_ok(const struct aka_key *key)
+{
+	if (key->alg == AKA_MILENAGE)
+		return true;
+	return key->alg == AKA_TUAK && tuak_size_ok(&key->size) && key->size.mac == 8 &&
+	       key->size.res <= AKA_RES_MAX && key->size.ck == BLOCK && key->size.ik == BLOCK;
+}
+
+enum err aka_opc(struct aka *a, const uint8_t *op, struct aka_key *key)
+{
+	struct tuak_key tuak = tuak_of(key);
+
+	if (!aka_key_ok(key))
+		return ERR_VALUE;
+	if (key->alg == AKA_TUAK)
+		return tuak_topc(a->tuak, &tuak, op, key->opc.b);
+	rekey(a, &key->k);
+	encrypt(a, op, op, key->opc.b);
 	secret_wipe(a->key, sizeof(a->key));
 	secret_wipe(a->unused, sizeof(a->unused));
 	return ERR_OK;
 }
 
+/* AUTN = SQN xor AK | AMF | MAC (TS 33.102 §6.3.2). */
+static void autn_put(uint8_t autn[16], uint64_t sqn, const uint8_t ak[SQN_N], const uint8_t amf[2],
+		     const uint8_t mac[8])
+{
+	sqn_put(autn, sqn);
+	xor(autn, ak, SQN_N);
+	memcpy(autn + SQN_N, amf, 2);
+	memcpy(autn + 8, mac, 8);
+}
+
+static enum err tuak_vector(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
+			    uint64_t sqn, struct aka_vector *out)
+{
+	struct tuak_key tuak = tuak_of(key);
+	uint8_t mac[8], text[SQN_N];
+	struct tuak_f f;
+	enum err err = aka_key_ok(key) ? ERR_OK : ERR_VALUE;
+
+	sqn_put(text, sqn);
+	err = err ? err : tuak_f1(a->tuak, &tuak, false, rand, text, key->amf, mac);
+	err = err ? err : tuak_f2345(a->tuak, &tuak, rand, &f);
+	if (err)
+		return err;
+	memset(out, 0, sizeof(*out));
+	memcpy(out->rand, rand, BLOCK);
+	autn_put(out->autn, sqn, f.ak, key->amf, mac);
+	out->xres_n = key->size.res;
+	memcpy(out->xres, f.res, out->xres_n);
+	memcpy(out->ck.b, f.ck, BLOCK);
+	memcpy(out->ik.b, f.ik, BLOCK);
+	secret_wipe(&f, sizeof(f));
+	return ERR_OK;
+}
+
 enum err aka_vector(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint64_t sqn,
-		struct aka_vector *out)
+		    struct aka_vector *out)
 {
 	struct aka_f f;
-	enum err err = aka_milenage(a, key, rand, sqn, &f);
+	enum err err;
 
+	if (key->alg != AKA_MILENAGE)
+		return tuak_vector(a, key, rand, sqn, out);
+	err = aka_milenage(a, key, rand, sqn, &f);
 	if (err)
 		return err;
 	memcpy(out->rand, rand, BLOCK);
-	sqn_put(out->autn, sqn); /* AUTN = SQN xor AK | AMF | MAC (TS 33.102 §6.3.2) */
-	xor(out->autn, f.ak, SQN_N);
-	memcpy(out->autn + SQN_N, key->amf, 2);
-	memcpy(out->autn + 8, f.mac_a, 8);
-	memcpy(out->xres, f.res, 8);
+	autn_put(out->autn, sqn, f.ak, key->amf, f.mac_a);
+	out->xres_n = sizeof(f.res);
+	memcpy(out->xres, f.res, sizeof(f.res));
+	memset(out->xres + sizeof(f.res), 0, sizeof(out->xres) - sizeof(f.res));
 	out->ck = f.ck;
 	out->ik = f.ik;
 	secret_wipe(&f, sizeof(f));
 	return ERR_OK;
 }
 
-enum err aka_resync(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
-		    const uint8_t auts[14], uint64_t *sqn_ms)
+/* f5* opens SQN_MS, then f1* over it is what MAC-S must be; AMF is zero. */
+static enum err milenage_mac_s(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
+			       uint8_t sqn[SQN_N], uint8_t mac_s[8])
 {
 	struct aka_key plain = *key;
 	struct aka_f f;
-	uint8_t sqn[SQN_N];
 	enum err err;
 
 	memset(plain.amf, 0, sizeof(plain.amf));
-	err = aka_milenage(a, &plain, rand, 0, &f); /* f5* needs no SQN; f1* needs what f5* opens */
+	err = aka_milenage(a, &plain, rand, 0, &f); /* f5* needs no SQN */
 	if (!err) {
-		memcpy(sqn, auts, SQN_N);
 		xor(sqn, f.ak_s, SQN_N);
 		err = aka_milenage(a, &plain, rand, sqn_get(sqn), &f);
 	}
-	if (!err && !secret_eq(f.mac_s, auts + SQN_N, 8))
-		err = ERR_KEY;
 	if (!err)
-		*sqn_ms = sqn_get(sqn);
+		memcpy(mac_s, f.mac_s, sizeof(f.mac_s));
 	secret_wipe(&plain, sizeof(plain));
 	secret_wipe(&f, sizeof(f));
 	return err;
+}
+
+static enum err tuak_mac_s(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
+			   uint8_t sqn[SQN_N], uint8_t mac_s[8])
+{
+	static const uint8_t amf[2];
+	struct tuak_key tuak = tuak_of(key);
+	uint8_t ak[SQN_N];
+	enum err err = aka_key_ok(key) ? ERR_OK : ERR_VALUE;
+
+	err = err ? err : tuak_f5_star(a->tuak, &tuak, rand, ak);
+	if (err)
+		return err;
+	xor(sqn, ak, SQN_N);
+	return tuak_f1(a->tuak, &tuak, true, rand, sqn, amf, mac_s);
+}
+
+enum err aka_resync(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
+		    const uint8_t auts[14], uint64_t *sqn_ms)
+{
+	uint8_t sqn[SQN_N], mac_s[8];
+	enum err err;
+
+	memcpy(sqn, auts, SQN_N);
+	err = key->alg == AKA_MILENAGE ? milenage_mac_s(a, key, rand, sqn, mac_s)
+				       : tuak_mac_s(a, key, rand, sqn, mac_s);
+	if (!err && !secret_eq(mac_s, auts + SQN_N, sizeof(mac_s)))
+		err = ERR_KEY;
+	if (!err)
+		*sqn_ms = sqn_get(sqn);
+	secret_wipe(mac_s, sizeof(mac_s));
+	return err;
+}
+
+size_t aka_key_put(const struct aka_key *key, uint8_t to[AKA_KEY_MAX])
+{
+	const struct tuak_size *z = &key->size;
+	const uint8_t head[] = {AKA_TUAK, z->k, z->mac, z->res, z->ck, z->ik, z->iterations, 0};
+	size_t n = key->alg == AKA_MILENAGE ? BLOCK : sizeof(key->k.b);
+	struct wr w = { .p = to, .cap = AKA_KEY_MAX };
+
+	if (key->alg != AKA_MILENAGE)
+		wr_view(&w, (struct view){ head, sizeof(head) });
+	wr_view(&w, (struct view){ key->k.b, n });
+	wr_view(&w, (struct view){ key->opc.b, n });
+	wr_view(&w, (struct view){ key->amf, 2 });
+	return w.n;
+}
+
+enum err aka_key_get(struct view from, struct aka_key *key)
+{
+	struct rd r = { .left = from };
+	size_t n = from.n == AKA_KEY_SHORT ? BLOCK : sizeof(key->k.b);
+
+	memset(key, 0, sizeof(*key));
+	if (from.n != AKA_KEY_SHORT && from.n != AKA_KEY_MAX)
+		return ERR_VALUE;
+	if (from.n == AKA_KEY_MAX) {
+		struct view head = rd_take(&r, 8);
+
+		key->alg = head.p[0];
+		key->size = (struct tuak_size){ head.p[1], head.p[2], head.p[3],
+						head.p[4], head.p[5], head.p[6] };
+		if (key->alg != AKA_TUAK || !aka_key_ok(key))
+			return ERR_VALUE;
+	}
+	memcpy(key->k.b, rd_take(&r, n).p, n);
+	memcpy(key->opc.b, rd_take(&r, n).p, n);
+	memcpy(key->amf, rd_take(&r, 2).p, 2);
+	return ERR_OK;
 }
 
 static enum err sha256(struct aka *a, const uint8_t *in, size_t n, uint8_t hash[32])
@@ -261,8 +386,8 @@ enum err aka_kasme(struct aka *a, const struct aka_vector *v, const uint8_t plmn
 
 void aka_geran(const struct aka_vector *v, uint8_t sres[4], uint8_t kc[8])
 {
-	for (unsigned int i = 0; i < 4; i++)
-		sres[i] = v->xres[i] ^ v->xres[i + 4];
+	for (unsigned int i = 0; i < 4; i++) /* a short XRES ends in zeros */
+		sres[i] = v->xres[i] ^ v->xres[i + 4] ^ v->xres[i + 8] ^ v->xres[i + 12];
 	for (unsigned int i = 0; i < 8; i++)
 		kc[i] = v->ck.b[i] ^ v->ck.b[i + 8] ^ v->ik.b[i] ^ v->ik.b[i + 8];
 }

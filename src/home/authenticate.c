@@ -117,7 +117,7 @@ void authenticate(const struct home_self *self, const struct auth_means *means,
 	out->result = choose(self, rows->profile, q, out);
 	if (out->result)
 		return;
-	if (!key || rows->sub->alg != ALG_MILENAGE) {
+	if (!key || key->alg != (rows->sub->alg == ALG_TUAK ? AKA_TUAK : AKA_MILENAGE)) {
 		out->result = RESULT_NO_VECTORS;
 		return;
 	}

@@ -36,7 +36,7 @@ static void put_eps(struct wr *w, const struct eps_vector *v, uint32_t item)
 
 	dia_put_u32(w, AVP_ITEM_NUMBER, item);
 	dia_put(w, AVP_RAND, OCTETS(v->v.rand));
-	dia_put(w, AVP_XRES, OCTETS(v->v.xres));
+	dia_put(w, AVP_XRES, (struct view){v->v.xres, v->v.xres_n});
 	dia_put(w, AVP_AUTN, OCTETS(v->v.autn));
 	dia_put(w, AVP_KASME, OCTETS(v->kasme));
 	dia_close(w, group);
@@ -48,7 +48,7 @@ static void put_utran(struct wr *w, const struct aka_vector *v, uint32_t item)
 
 	dia_put_u32(w, AVP_ITEM_NUMBER, item);
 	dia_put(w, AVP_RAND, OCTETS(v->rand));
-	dia_put(w, AVP_XRES, OCTETS(v->xres));
+	dia_put(w, AVP_XRES, (struct view){v->xres, v->xres_n});
 	dia_put(w, AVP_AUTN, OCTETS(v->autn));
 	dia_put(w, AVP_CONFIDENTIALITY_KEY, OCTETS(v->ck.b));
 	dia_put(w, AVP_INTEGRITY_KEY, OCTETS(v->ik.b));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define MAGIC "MERLONK2"
+#define MAGIC_TUAK "MERLONK3"
 #define BATCH 4096 /* rows a commit of the vault */
 #define WRITE_ROWS 512
 #define HEX (2 * SEALBOX_PUBLIC)
@@ -136,40 +137,53 @@ static struct view place(uint8_t to[8], uint64_t at)
 	return wr_done(&w);
 }
 
+/* `sealed_n`: SPOOL_SEALED or SPOOL_SEALED_MAX. */
 static enum err seal_row(const struct secret32 *key, uint64_t at, const struct vault_row *row,
-			 uint8_t sealed[SPOOL_SEALED])
+			 uint8_t *sealed, size_t sealed_n)
 {
-	uint8_t plain[SPOOL_PLAIN], aad[8];
-	struct wr w = {.p = plain, .cap = sizeof plain};
+	uint8_t plain[SPOOL_SEALED_MAX] = {0}, text[AKA_KEY_MAX], aad[8];
+	struct wr w = {.p = plain, .cap = sealed_n - SEAL_EXTRA};
+	size_t n = aka_key_put(&row->key, text);
 	enum err err;
 
 	wr_be(&w, row->imsi, 8);
-	wr_view(&w, (struct view){row->key.k.b, 16});
-	wr_view(&w, (struct view){row->key.opc.b, 16});
-	wr_view(&w, (struct view){row->key.amf, 2});
-	err = w.err ? w.err : seal(key, place(aad, at), (struct view){plain, sizeof plain}, sealed);
+	if (sealed_n == SPOOL_SEALED_MAX)
+		wr_be(&w, (uint32_t)n, 1);
+	wr_view(&w, (struct view){text, n});
+	err = w.err ? w.err : seal(key, place(aad, at), (struct view){plain, w.cap}, sealed);
 	secret_wipe(plain, sizeof plain);
+	secret_wipe(text, sizeof text);
 	return err;
+}
+
+static size_t sealed_size(const struct vault_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].key.alg != AKA_MILENAGE)
+			return SPOOL_SEALED_MAX;
+	}
+	return SPOOL_SEALED;
 }
 
 static enum err write_rows(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct vault_row *rows,
 			   size_t n)
 {
-	uint8_t head[SPOOL_HEAD], sealed[WRITE_ROWS][SPOOL_SEALED];
+	uint8_t head[SPOOL_HEAD], sealed[WRITE_ROWS * SPOOL_SEALED_MAX];
 	struct wr w = {.p = head, .cap = sizeof head};
+	size_t size = sealed_size(rows, n);
 	struct secret32 key;
 	enum err err = random_bytes(&key, sizeof key);
 
-	wr_view(&w, VIEW(MAGIC));
+	wr_view(&w, size == SPOOL_SEALED ? VIEW(MAGIC) : VIEW(MAGIC_TUAK));
 	wr_be(&w, n, 4);
 	if (!err)
 		err = sealbox_put(pub, (struct view){key.b, sizeof key.b}, head + w.n);
 	if (!err)
 		err = write_all(fd, head, sizeof head);
 	for (size_t i = 0; i < n && !err; i++) {
-		err = seal_row(&key, i, &rows[i], sealed[i % WRITE_ROWS]);
+		err = seal_row(&key, i, &rows[i], sealed + i % WRITE_ROWS * size, size);
 		if (!err && (i + 1 == n || (i + 1) % WRITE_ROWS == 0))
-			err = write_all(fd, sealed[0], (i % WRITE_ROWS + 1) * SPOOL_SEALED);
+			err = write_all(fd, sealed, (i % WRITE_ROWS + 1) * size);
 	}
 	secret_wipe(&key, sizeof key);
 	return err;
@@ -216,40 +230,51 @@ enum err spool_write(const char *data_dir, const uint8_t pub[SEALBOX_PUBLIC],
 	return err;
 }
 
-static enum err open_row(const uint8_t *sealed, const struct secret32 *key, uint64_t at,
-			 struct vault_row *row)
+struct spool_head {
+	size_t n, sealed; /* rows; octets of each */
+	struct secret32 key;
+};
+
+static enum err open_row(const uint8_t *sealed, size_t sealed_n, const struct secret32 *key,
+			 uint64_t at, struct vault_row *row)
 {
-	uint8_t plain[SPOOL_PLAIN], aad[8];
-	struct rd r = {.left = {plain, sizeof plain}};
-	enum err err = unseal(key, place(aad, at), (struct view){sealed, SPOOL_SEALED}, plain);
+	uint8_t plain[SPOOL_SEALED_MAX], aad[8];
+	struct rd r = {.left = {plain, sealed_n - SEAL_EXTRA}};
+	enum err err = unseal(key, place(aad, at), (struct view){sealed, sealed_n}, plain);
 
 	if (err)
 		return err;
 	row->imsi = rd_be64(&r, 8);
-	memcpy(row->key.k.b, rd_take(&r, 16).p, 16);
-	memcpy(row->key.opc.b, rd_take(&r, 16).p, 16);
-	memcpy(row->key.amf, rd_take(&r, 2).p, 2);
+	if (sealed_n == SPOOL_SEALED_MAX) {
+		size_t n = rd_be(&r, 1);
+
+		r.left = rd_take(&r, n);
+	}
+	err = r.err || aka_key_get(r.left, &row->key) ? ERR_CORRUPT : ERR_OK;
 	secret_wipe(plain, sizeof plain);
-	return bcd_n(row->imsi) >= 6 ? ERR_OK : ERR_CORRUPT;
+	return !err && bcd_n(row->imsi) >= 6 ? ERR_OK : ERR_CORRUPT;
 }
 
-/* The number of rows of a file that is whole, and its key. ERR_CORRUPT, ERR_KEY. */
+/* A file that is whole: how many rows, how long each, and its key. ERR_CORRUPT, ERR_KEY. */
 static enum err read_head(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
-			  struct secret32 *key, size_t *n)
+			  struct spool_head *h)
 {
 	uint8_t head[SPOOL_HEAD];
 	struct rd r = {.left = {head, sizeof head}};
+	struct view magic;
 	struct stat st;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || read_all(fd, head, sizeof head))
 		return ERR_CORRUPT;
-	if (!view_eq(rd_take(&r, 8), VIEW(MAGIC)))
+	magic = rd_take(&r, 8);
+	if (!view_eq(magic, VIEW(MAGIC)) && !view_eq(magic, VIEW(MAGIC_TUAK)))
 		return ERR_CORRUPT;
-	*n = rd_be(&r, 4);
-	if (*n == 0 || *n > SPOOL_MAX ||
-	    (uint64_t)st.st_size != SPOOL_HEAD + (uint64_t)*n * SPOOL_SEALED)
+	h->sealed = view_eq(magic, VIEW(MAGIC)) ? SPOOL_SEALED : SPOOL_SEALED_MAX;
+	h->n = rd_be(&r, 4);
+	if (h->n == 0 || h->n > SPOOL_MAX ||
+	    (uint64_t)st.st_size != SPOOL_HEAD + (uint64_t)h->n * h->sealed)
 		return ERR_CORRUPT;
-	return sealbox_get(pub, priv, r.left, key->b);
+	return sealbox_get(pub, priv, r.left, h->key.b);
 }
 
 enum err spool_read(int dir_fd, const char *name, const uint8_t pub[SEALBOX_PUBLIC],
@@ -268,24 +293,22 @@ enum err spool_take(int fd, const uint8_t pub[SEALBOX_PUBLIC], const struct secr
 		    enum err (*take)(void *ctx, const struct vault_row *rows, size_t n), void *ctx)
 {
 	struct vault_row *rows = calloc(BATCH, sizeof *rows);
-	uint8_t *sealed = malloc(BATCH * SPOOL_SEALED);
-	enum err err = rows && sealed ? ERR_OK : ERR_FULL;
-	struct secret32 key = {{0}};
-	size_t all = 0, done = 0;
+	uint8_t *sealed = malloc(BATCH * SPOOL_SEALED_MAX);
+	struct spool_head h = {0};
+	enum err err = rows && sealed ? read_head(fd, pub, priv, &h) : ERR_FULL;
+	size_t done = 0;
 
-	if (!err)
-		err = read_head(fd, pub, priv, &key, &all);
-	while (!err && done < all) {
-		size_t n = all - done < BATCH ? all - done : BATCH;
+	while (!err && done < h.n) {
+		size_t n = h.n - done < BATCH ? h.n - done : BATCH;
 
-		err = read_all(fd, sealed, n * SPOOL_SEALED);
+		err = read_all(fd, sealed, n * h.sealed);
 		for (size_t i = 0; i < n && !err; i++)
-			err = open_row(sealed + i * SPOOL_SEALED, &key, done + i, &rows[i]);
+			err = open_row(sealed + i * h.sealed, h.sealed, &h.key, done + i, &rows[i]);
 		if (!err)
 			err = take(ctx, rows, n);
 		done += n;
 	}
-	secret_wipe(&key, sizeof key);
+	secret_wipe(&h, sizeof h);
 	if (rows)
 		secret_wipe(rows, BATCH * sizeof *rows);
 	free(rows);

@@ -3,12 +3,12 @@
  * hex digits), so that a file left behind tells nobody anything.
  *
  *   offset  bytes
- *        0      8  "MERLONK2"
+ *        0      8  "MERLONK2": MILENAGE keys alone; "MERLONK3": some are of TUAK
  *        8      4  number of rows, big-endian
  *       12     80  a sealed box: the file's own key, 32 bytes
- *       92      .  that many pieces of SPOOL_SEALED bytes, sealed by that key with their number (8
- *                  bytes) as associated data, each of: IMSI (bcd.h, big-endian) 8, K 16, OPc 16,
- *                  AMF 2
+ *       92      .  that many pieces of equal length, sealed by that key with their number (8 bytes)
+ *                  as associated data, each of: IMSI (bcd.h, big-endian) 8, and the key as
+ *                  aka_key_put writes it; K3: its length 1, then the key, then zeros to the longest
  *
  * A file appears whole (written under another name, made durable, renamed) or not at all. */
 #pragma once
@@ -18,8 +18,8 @@
 #define SPOOL_PUB "vault.pub"
 #define SPOOL_SUFFIX ".keys"
 #define SPOOL_HEAD (12 + 32 + SEALBOX_EXTRA)
-#define SPOOL_PLAIN 42
-#define SPOOL_SEALED (SPOOL_PLAIN + SEAL_EXTRA)
+#define SPOOL_SEALED (8 + AKA_KEY_SHORT + SEAL_EXTRA)     /* a piece of K2 */
+#define SPOOL_SEALED_MAX (9 + AKA_KEY_MAX + SEAL_EXTRA) /* of K3 */
 #define SPOOL_MAX 100000 /* rows in one file */
 
 /* The vault's public key, where importers find it. ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO; `why`: one

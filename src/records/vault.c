@@ -11,8 +11,7 @@
 #define FOLDER   "vault-auc"
 #define READERS  126
 #define WHY      256
-#define PLAIN_N  34 /* K 16, OPc 16, AMF 2 */
-#define ROW_N    (PLAIN_N + SEAL_EXTRA)
+#define ROW_MAX  (AKA_KEY_MAX + SEAL_EXTRA) /* the length of a row says how to read it (aka.h) */
 #define WRAP_N   (sizeof(struct secret32) + SEAL_EXTRA)
 
 /* The data key lives in memory that no core dump shows. Only `put`, `delete` and `rewrap`
@@ -226,23 +225,9 @@ void vault_read_renew(struct vault_read *r)
 	r->live = mdb_txn_renew(r->txn) == 0;
 }
 
-static void row_parse(struct aka_key *key, const uint8_t plain[PLAIN_N])
-{
-	memcpy(key->k.b, plain, 16);
-	memcpy(key->opc.b, plain + 16, 16);
-	memcpy(key->amf, plain + 32, 2);
-}
-
-static void row_emit(uint8_t plain[PLAIN_N], const struct aka_key *key)
-{
-	memcpy(plain, key->k.b, 16);
-	memcpy(plain + 16, key->opc.b, 16);
-	memcpy(plain + 32, key->amf, 2);
-}
-
 enum err vault_get(struct vault_read *r, uint64_t imsi, struct aka_key *key)
 {
-	uint8_t id[8], plain[PLAIN_N];
+	uint8_t id[8], plain[AKA_KEY_MAX];
 	MDB_val k = { sizeof(id), id }, val;
 	enum err err;
 
@@ -250,14 +235,14 @@ enum err vault_get(struct vault_read *r, uint64_t imsi, struct aka_key *key)
 		return ERR_IO;
 	imsi_put(id, imsi);
 	err = of_mdb(mdb_get(r->txn, r->v->rows, &k, &val));
-	if (!err && val.mv_size != ROW_N)
+	if (!err && (val.mv_size > ROW_MAX || val.mv_size < SEAL_EXTRA))
 		err = ERR_KEY;
 	/* The IMSI is sealed in: another subscriber's row copied to this place does not open. */
 	if (!err)
 		err = unseal_with(r->v->ready, (struct view){ id, sizeof(id) },
 				  (struct view){ val.mv_data, val.mv_size }, plain);
-	if (!err)
-		row_parse(key, plain);
+	if (!err && aka_key_get((struct view){ plain, val.mv_size - SEAL_EXTRA }, key))
+		err = ERR_KEY;
 	secret_wipe(plain, sizeof(plain));
 	return err;
 }
@@ -304,14 +289,13 @@ static uint64_t last_imsi(struct vault *v, MDB_txn *txn)
 /* A row beyond `*last` is appended: its page is filled, not split. */
 static enum err row_put(struct vault *v, MDB_txn *txn, const struct vault_row *row, uint64_t *last)
 {
-	uint8_t id[8], plain[PLAIN_N], sealed[ROW_N];
-	MDB_val k = { sizeof(id), id }, val = { sizeof(sealed), sealed };
+	uint8_t id[8], plain[AKA_KEY_MAX], sealed[ROW_MAX];
+	size_t n = aka_key_put(&row->key, plain);
+	MDB_val k = { sizeof(id), id }, val = { n + SEAL_EXTRA, sealed };
 	enum err err;
 
 	imsi_put(id, row->imsi);
-	row_emit(plain, &row->key);
-	err = seal(v->data, (struct view){ id, sizeof(id) }, (struct view){ plain, sizeof(plain) },
-		   sealed);
+	err = seal(v->data, (struct view){ id, sizeof(id) }, (struct view){ plain, n }, sealed);
 	secret_wipe(plain, sizeof(plain));
 	if (err)
 		return err;

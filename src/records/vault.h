@@ -23,7 +23,8 @@ void vault_read_free(struct vault_read *r);       /* before vault_close */
 /* IMSIs that have keys, in order, from the first above `after`: to sweep orphans. */
 size_t vault_scan(struct vault_read *r, uint64_t after, uint64_t *imsi, size_t max);
 
-/* Write a batch durably (one commit). `key` already OPc, never OP. */
+/* Write a batch durably (one commit). `key` already OPc or TOPc, never OP or TOP; it must be
+ * aka_key_ok, or it does not open again. */
 struct vault_row {
 	uint64_t imsi;
 	struct aka_key key;

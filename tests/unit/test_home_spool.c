@@ -52,6 +52,7 @@ static void begin(void)
 	check(mkdtemp(dir));
 	memset(&master, 7, sizeof master);
 	sealbox_pair(&master, pub, &priv);
+	memset(sent, 0, sizeof sent);
 	for (size_t i = 0; i < 300; i++) {
 		sent[i].imsi = bcd_of(VIEW("999700000000000")) + ((uint64_t)i << 4);
 		memset(sent[i].key.k.b, (int)i, 16);
@@ -98,6 +99,25 @@ TEST(what_goes_in_comes_out)
 		check_eq(got[i].imsi, sent[i].imsi);
 		check(memcmp(&got[i].key, &sent[i].key, sizeof sent[i].key) == 0);
 	}
+	end();
+}
+
+/* One TUAK key makes the whole file one of the longer rows. */
+TEST(tuak_keys_come_out_beside_milenage)
+{
+	char why[256];
+
+	begin();
+	for (size_t i = 0; i < 300; i += 7) {
+		sent[i].key.alg = AKA_TUAK;
+		sent[i].key.size = AKA_TUAK_SIZE(32);
+		memset(sent[i].key.k.b, (int)i, 32);
+		memset(sent[i].key.opc.b, (int)i + 1, 32);
+	}
+	check_eq(spool_write(dir, pub, sent, 300, name, why), ERR_OK);
+	check_eq(read_it(), ERR_OK);
+	check_eq(got_n, 300);
+	check(memcmp(got, sent, sizeof sent) == 0);
 	end();
 }
 
@@ -174,6 +194,6 @@ TEST(the_public_key_is_found_where_it_was_put)
 	end();
 }
 
-TESTS(T(what_goes_in_comes_out), T(no_key_stands_in_the_file),
+TESTS(T(what_goes_in_comes_out), T(tuak_keys_come_out_beside_milenage), T(no_key_stands_in_the_file),
       T(a_file_that_was_changed_or_cut_short_is_refused), T(another_vault_cannot_open_it),
       T(a_link_is_not_followed), T(the_public_key_is_found_where_it_was_put))

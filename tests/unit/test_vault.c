@@ -15,6 +15,19 @@ static const struct secret32 master_a = { .b = { 1, 2, 3 } }, master_b = { .b = 
 static char dir[64];
 static struct vault_row rows[ROWS];
 
+/* MILENAGE, TUAK with a short K, TUAK with a long one: rows of each stand side by side. */
+static struct aka_key key_of(const struct aka_key *from, unsigned int kind)
+{
+	struct aka_key key = { .alg = kind ? AKA_TUAK : AKA_MILENAGE };
+
+	memcpy(key.k.b, from->k.b, kind == 2 ? 32 : 16);
+	memcpy(key.opc.b, from->opc.b, kind ? 32 : 16);
+	memcpy(key.amf, from->amf, 2);
+	if (kind)
+		key.size = AKA_TUAK_SIZE(kind == 2 ? 32 : 16);
+	return key;
+}
+
 static void begin(void)
 {
 	snprintf(dir, sizeof(dir), "/tmp/merlon-vault-XXXXXX");
@@ -22,6 +35,7 @@ static void begin(void)
 	for (unsigned int i = 0; i < ROWS; i++) {
 		rows[i].imsi = BASE + i * 16;
 		check_eq(random_bytes(&rows[i].key, sizeof(rows[i].key)), ERR_OK);
+		rows[i].key = key_of(&rows[i].key, i % 3);
 	}
 }
 
