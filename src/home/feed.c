@@ -120,6 +120,6 @@ bool feed_step(struct feed *f, const struct feed_means *m, size_t max)
 		f->scanning = true;
 	}
 	if (f->scanning)
-		scan(f, m, max);
+		scan(f, m, max / 4 + 1); /* each costs more than a change */
 	return f->cursor != before;
 }

@@ -6,7 +6,7 @@
 #include "home/waiting.h"
 #include "records/vault.h"
 
-#define FEED_PER_STEP 250 /* changes, or registrations, every 20 ms: a millisecond of the loop */
+#define FEED_PER_STEP 1000 /* changes every 20 ms, a millisecond or two: more than an import makes */
 
 /* A pass over all registrations for the nodes in them. */
 #define RESET_NODES 256
