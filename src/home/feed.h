@@ -54,5 +54,6 @@ struct feed_means {
 	struct serving_read *read;
 	struct reg_worker *reg;
 };
-/* One step, every 20 ms: at most `max` changes, and a quarter as many registrations. True if the cursor moved. */
+/* One step, every 20 ms: at most `max` changes, and a quarter as many registrations. True if the cursor
+ * moved. */
 bool feed_step(struct feed *f, const struct feed_means *m, size_t max);
