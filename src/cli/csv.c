@@ -29,7 +29,8 @@ enum err csv_header(struct csv_header *h, struct view line)
 		const char *name;
 		int *to;
 	} row[] = {{"imsi", &h->imsi}, {"alg", &h->alg},   {"k", &h->k},    {"opc", &h->opc},
-		   {"op", &h->op},     {"topc", &h->topc}, {"amf", &h->amf}};
+		   {"op", &h->op},     {"topc", &h->topc}, {"amf", &h->amf},
+		   {"tuak", &h->tuak}};
 
 	struct line l = {line, true};
 
@@ -66,16 +67,17 @@ static struct view cell_as_is(struct line *l)
 enum err csv_split(const struct csv_header *h, struct view line, struct csv_keys *keys,
 		   struct wr *rest)
 {
-	const int at[] = {h->imsi, h->alg, h->k, h->opc, h->op, h->topc, h->amf};
+	const int at[] = {h->imsi, h->alg, h->k, h->opc, h->op, h->topc, h->amf, h->tuak};
 	struct view *to[] = {&keys->imsi, &keys->alg,  &keys->k,  &keys->opc,
-			     &keys->op,	  &keys->topc, &keys->amf};
+			     &keys->op,	  &keys->topc, &keys->amf,  &keys->tuak};
 
 	struct line l = {line, true};
 
 	*keys = (struct csv_keys){0};
 	for (int c = 0; l.more; c++) {
 		struct view v = cell_as_is(&l);
-		bool secret = c == h->k || c == h->opc || c == h->op || c == h->topc || c == h->amf;
+		bool secret = c == h->k || c == h->opc || c == h->op || c == h->topc ||
+			      c == h->amf || c == h->tuak;
 
 		if (c >= h->n)
 			return ERR_LENGTH;

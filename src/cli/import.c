@@ -3,6 +3,7 @@
  * reason. */
 #include "base/bcd.h"
 #include "cli/cli.h"
+#include "cli/csv_key.h"
 #include "cli/import_in.h"
 
 #include <jansson.h>
@@ -23,33 +24,12 @@ static bool elsewhere(const struct import *m, uint64_t imsi)
 /* The keys of one line, ready for the vault; the reason why not, or NULL. */
 static const char *read_keys(struct import *m, const struct csv_keys *c, struct vault_row *row)
 {
-	uint8_t op[16];
-
-	*row = (struct vault_row){.imsi = bcd_of(c->imsi), .key.amf = {0x80, 0}};
+	row->imsi = bcd_of(c->imsi);
 	if (row->imsi == 0 || c->imsi.n > 15)
 		return "imsi: must be 6 to 15 digits";
 	if (elsewhere(m, row->imsi))
 		return "imsi: lies in a range of a partition; give --partition (R-5.1.i)";
-	if (c->alg.n > 0 && !view_eq_case(c->alg, VIEW("milenage")))
-		return view_under(c->alg, VIEW("tuak"))
-			   ? "alg: TUAK keys cannot be kept by this version"
-			   : "alg: must be milenage; COMP128 is broken and refused (R-5.2.1.b)";
-	if (c->topc.n > 0)
-		return "topc: belongs to TUAK, which this version cannot keep";
-	if (!csv_hex(c->k, row->key.k.b, 16))
-		return "k: must be 32 hexadecimal digits";
-	if (c->amf.n > 0 && !csv_hex(c->amf, row->key.amf, 2))
-		return "amf: must be 4 hexadecimal digits";
-	if ((c->opc.n > 0) == (c->op.n > 0))
-		return "opc, op: give one of them";
-	if (c->opc.n > 0)
-		return csv_hex(c->opc, row->key.opc.b, 16) ? NULL
-							   : "opc: must be 32 hexadecimal digits";
-	if (!csv_hex(c->op, op, 16))
-		return "op: must be 32 hexadecimal digits";
-	return aka_opc(m->aka, op, &row->key) == ERR_OK
-		   ? NULL
-		   : "op: no OPc could be made";
+	return csv_key(m->aka, c, &row->key);
 }
 
 /* One line joins the block; a bad one leaves an empty line there, so that numbers stay true. */
@@ -280,9 +260,11 @@ static const struct command import_command = {
 	"import", "import [OPTION]... FILE...",
 	"Load CSV files with a header, as they stream: subscriptions "
 	"(imsi,iccid,msisdn,eid,alg,k,opc,op,topc,\n"
-	"amf,tenant,profile,priority,imei) or an equipment list (imei,list,reason,expires). "
-	"Keys are sealed to\n"
-	"the vault and never enter the records; op becomes OPc and is not stored. Every line "
+	"amf,tuak,tenant,profile,priority,imei) or an equipment list (imei,list,reason,expires). "
+	"Keys are\n"
+	"sealed to the vault and never enter the records; op becomes OPc (of alg tuak TOPc) and is "
+	"not stored.\n"
+	"tuak: RES in bits and Keccak iterations of a TUAK card, 64:1 when empty. Every line "
 	"refused is told\n"
 	"with its reason; the others are loaded.\n\n"
 	"With --form, one file of a bulk equipment list (a CEIR's, up to 100 million devices): "

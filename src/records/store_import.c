@@ -39,6 +39,12 @@ struct columns {
 	int key;                /* which of them is the key */
 };
 
+/* They go with the key to the vault, and are no secrets. */
+static bool beside_key(struct view name)
+{
+	return view_eq(name, VIEW("amf")) || view_eq(name, VIEW("tuak"));
+}
+
 static int place_of(enum object o, struct view name)
 {
 	static const char *const secrets[] = { "k", "op", "opc", "topc" };
@@ -47,7 +53,7 @@ static int place_of(enum object o, struct view name)
 		if (view_eq(name, view_of(secrets[i])))
 			return PLACE_SECRET;
 	}
-	if (view_eq(name, VIEW("amf"))) /* goes with the key to the vault; no secret */
+	if (beside_key(name))
 		return PLACE_IGNORE;
 	return model_column(o, name);
 }
@@ -74,7 +80,7 @@ static enum err read_header(const struct import *in, struct columns *c, struct w
 			return ERR_VALUE;
 		}
 		place = place_of(in->object, name);
-		if (place == PLACE_IGNORE && !view_eq(name, VIEW("amf"))) {
+		if (place == PLACE_IGNORE && !beside_key(name)) {
 			say(s, "header: \"%.*s\" is no field of %s", (int)(name.n < 60 ? name.n : 60),
 			    (const char *)name.p, model_objects[in->object].name);
 			return ERR_VALUE;

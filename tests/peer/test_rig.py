@@ -1,9 +1,11 @@
 """The test rig against itself: a verdict of the other files is worth what these show."""
 import csv
+import json
 import os
 
 import milenage
 import pytest
+import tuak
 from merlon import HOME, free_port
 from diameter import S13, Message, plmn, vsai
 from fd import HERE, FreeDiameter
@@ -23,6 +25,22 @@ def test_the_rigs_milenage_agrees_with_every_set_of_ts_35208():
         assert milenage.f1(k, opc, rand, v["sqn"], v["amf"], star=True) == v["f1star"]
         assert milenage.f2345(k, opc, rand) == (v["f2"], v["f3"], v["f4"], v["f5"])
         assert milenage.f5_star(k, opc, rand) == v["f5star"]
+
+
+def test_the_rigs_tuak_agrees_with_every_set_of_ts_35233():
+    with open(os.path.join(HERE, "..", "vectors", "tuak_ts35233.json"), encoding="ascii") as f:
+        sets = json.load(f)["tuak"]
+    assert len(sets) == 6
+    for v in sets:
+        k, top, rand, sqn, amf = (bytes.fromhex(v[name]) for name in ("K", "TOP", "RAND", "SQN", "AMF"))
+        n, size = v["iterations"], {name: v["LEN_" + name] // 8 for name in ("MAC", "RES", "CK", "IK")}
+        topc = tuak.topc_of(k, top, n)
+        assert topc.hex() == v["TOPc"]
+        for star, name in ((False, "f1"), (True, "f1star")):
+            assert tuak.f1(k, topc, rand, sqn, amf, star, size["MAC"], n).hex() == v[name]
+        out = tuak.f2345(k, topc, rand, size["RES"], size["CK"], size["IK"], n)
+        assert [x.hex() for x in out] == [v[name] for name in ("f2", "f3", "f4", "f5")]
+        assert tuak.f5_star(k, topc, rand, n).hex() == v["f5star"]
 
 
 def test_a_plmn_is_coded_as_in_ts_24008():

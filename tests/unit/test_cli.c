@@ -1,6 +1,7 @@
 /* Parts of the command line that need no system: subscription files, simulated devices, histograms.
  */
 #include "cli/csv.h"
+#include "cli/csv_key.h"
 #include "cli/sim_device.h"
 #include "cli/sim_hist.h"
 #include "unit/test.h"
@@ -52,6 +53,59 @@ TEST(hexadecimal_is_read_whole_or_not_at_all)
 	check(!csv_hex(VIEW("80ff00"), b, 2));
 }
 
+#define HEX16 "000102030405060708090a0b0c0d0e0f"
+#define HEX32 HEX16 HEX16
+
+/* .b: what is no key of MILENAGE or TUAK is refused with a reason that names the column. */
+TEST(a_key_is_whole_or_refused_with_the_column_named)
+{
+	static const struct {
+		const char *alg, *k, *opc, *op, *topc, *amf, *tuak, *why;
+	} row[] = {
+	    {"", HEX16, HEX16, "", "", "", "", NULL},
+	    {"MILENAGE", HEX16, "", HEX16, "", "8000", "", NULL},
+	    {"tuak", HEX16, "", "", HEX32, "", "", NULL},
+	    {"TUAK", HEX32, "", HEX32, "", "b9b9", "128:7", NULL},
+	    {"tuak", HEX32, "", HEX32, "", "", "32", NULL},
+	    {"tuak", HEX32, "", HEX32, "", "", "256", "tuak: "},
+	    {"tuak", HEX32, "", HEX32, "", "", "64:0", "tuak: "},
+	    {"tuak", HEX32, "", HEX32, "", "", "64:256", "tuak: "},
+	    {"tuak", HEX32, "", HEX32, "", "", "64:1:1", "tuak: "},
+	    {"tuak", HEX32, "", HEX32, "", "", "64x", "tuak: "},
+	    {"tuak", HEX32, "", HEX32, "", "", ":1", "tuak: "},
+	    {"tuak", HEX16, "", HEX16, "", "", "", "op: "},
+	    {"tuak", HEX16, "", "", HEX16, "", "", "topc: "},
+	    {"tuak", HEX16, HEX16, "", HEX32, "", "", "opc: "},
+	    {"tuak", HEX16 "00", "", "", HEX32, "", "", "k: "},
+	    {"tuak", HEX16, "", HEX32, HEX32, "", "", "topc, op: "},
+	    {"milenage", HEX32, HEX16, "", "", "", "", "k: "},
+	    {"milenage", HEX16, HEX16, "", HEX32, "", "", "topc, tuak: "},
+	    {"milenage", HEX16, HEX16, "", "", "", "64", "topc, tuak: "},
+	    {"milenage", HEX16, "", "", "", "", "", "opc, op: "},
+	    {"milenage", HEX16, HEX16, "", "", "80", "", "amf: "},
+	    {"comp128-2", HEX16, HEX16, "", "", "", "", "alg: COMP128-1 and -2 are broken"},
+	    {"xor", HEX16, HEX16, "", "", "", "", "alg: XOR"},
+	    {"des", HEX16, HEX16, "", "", "", "", "alg: must be"},
+	};
+	struct aka *aka = aka_new();
+
+	check(aka);
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct csv_keys c = {.alg = view_of(row[i].alg), .k = view_of(row[i].k),
+				     .opc = view_of(row[i].opc), .op = view_of(row[i].op),
+				     .topc = view_of(row[i].topc), .amf = view_of(row[i].amf),
+				     .tuak = view_of(row[i].tuak)};
+		struct aka_key key;
+		const char *why = csv_key(aka, &c, &key);
+
+		printf("  %zu %s\n", i, why ? why : "taken");
+		check(!why == !row[i].why);
+		check(!why || strncmp(why, row[i].why, strlen(row[i].why)) == 0);
+		check(why || aka_key_ok(&key));
+	}
+	aka_free(aka);
+}
+
 /* .f: TS 24.301 §5.5.1.2.6: T3411 until the fifth try, then T3402. */
 TEST(a_device_tries_five_times_and_then_rests)
 {
@@ -93,5 +147,6 @@ TEST(percentiles_are_within_three_percent)
 }
 
 TESTS(T(key_columns_are_cut_out_of_a_line), T(a_line_that_hides_a_key_is_refused),
-      T(hexadecimal_is_read_whole_or_not_at_all), T(a_device_tries_five_times_and_then_rests),
+      T(hexadecimal_is_read_whole_or_not_at_all),
+      T(a_key_is_whole_or_refused_with_the_column_named), T(a_device_tries_five_times_and_then_rests),
       T(each_answer_means_to_a_device_what_annex_a_says), T(percentiles_are_within_three_percent))
