@@ -217,10 +217,10 @@ static enum err tuak_vector(struct aka *a, const struct aka_key *key, const uint
 	err = err ? err : tuak_f2345(a->tuak, &tuak, rand, &f);
 	if (err)
 		return err;
-	memset(out, 0, sizeof(*out));
 	memcpy(out->rand, rand, BLOCK);
 	autn_put(out->autn, sqn, f.ak, key->amf, mac);
 	out->xres_n = key->size.res;
+	memset(out->xres, 0, sizeof(out->xres));
 	memcpy(out->xres, f.res, out->xres_n);
 	memcpy(out->ck.b, f.ck, BLOCK);
 	memcpy(out->ik.b, f.ik, BLOCK);

@@ -58,7 +58,7 @@ bool tuak_size_ok(const struct tuak_size *s)
 }
 
 /* Each field stands with its last octet first, going in and coming out. */
-static void reverse(uint8_t *to, const uint8_t *from, size_t n)
+static inline void reverse(uint8_t *to, const uint8_t *from, size_t n)
 {
 	for (; n >= 8; n -= 8, to += 8) { /* in words: octet by octet cost a fifth of the hash */
 		uint64_t x;
