@@ -255,6 +255,13 @@ static void learn(struct inspect *in, const struct cap_flow *f, const struct msg
 	judge_done(in->judge, &a->facts, a->partition, o.ok, o.busy, in->at_ms);
 }
 
+enum err inspect_renew(struct inspect *in)
+{
+	enum err err = in->read ? serving_renew(in->read, monotonic_ms()) : ERR_OK;
+
+	return err == ERR_CORRUPT ? err : ERR_OK;
+}
+
 static void message(void *ctx, struct cap_flow *f, struct view frame, uint64_t at_ms)
 {
 	struct inspect *in = ctx;
@@ -266,7 +273,7 @@ static void message(void *ctx, struct cap_flow *f, struct view frame, uint64_t a
 	if (!s)
 		return;
 	in->at_ms = at_ms;
-	if (in->read && serving_renew(in->read, monotonic_ms()) == ERR_CORRUPT)
+	if (inspect_renew(in) != ERR_OK)
 		return;
 	err = dia_parse(&m, &h, frame, DIA_RELAY, &in->mem);
 	if (h.code == CODE_CE && h.app == DIA_APP_BASE) {
@@ -405,25 +412,45 @@ static void close_all(struct inspect *in)
 		serving_close(in->serving);
 }
 
+static int read_capture(struct inspect *in, const char *path)
+{
+	return open_judge(in) ? read_file(in, path) : EXIT_FAILED;
+}
+
+static int read_modes(struct inspect *in, const char *path, const char *allow)
+{
+	return open_records(in) ? inspect_modes(in, path, allow) : EXIT_FAILED;
+}
+
 int cmd_inspect(int argc, char **argv)
 {
 	static const struct command me = {
-	    "inspect", "inspect FILE [--data DIR] [--network PLMN] [--peer-realm REALM] [--json]",
+	    "inspect", "inspect FILE [--modes] [--data DIR] [--network PLMN] [--peer-realm REALM] [--json]",
 	    "Read a capture (pcap, pcapng) and say what the judge would have done with each "
 	    "Diameter request in\n"
 	    "it, with the records of a data directory, or with none. Nothing is installed and "
 	    "nothing is sent.\n"
 	    "A peer is who its capabilities exchange in the capture says; where that is missing, "
 	    "who its first\n"
-	    "request claims to be, unless it is given.",
+	    "request claims to be, unless it is given.\n\n"
+	    "With --modes the file is a CSV (imsi,rat,ciphering,integrity, and cell if known) of a "
+	    "network's security\n"
+	    "modes, and every line is told that the subscription's profile and the algorithms "
+	    "allowed do not want:\n"
+	    "a radio technology the profile bars, no ciphering, no integrity, less than 128 bits.",
 	    cmd_inspect};
 	static struct inspect in;
+	const char *allow = NULL;
+	bool modes = false;
 	const struct arg row[] = {
 	    REACH_ARGS(in.reach),
 	    {"--network", ARG_TEXT, &in.network, "PLMN", "all peers belong to this network", 0, 0},
 	    {"--peer-realm", ARG_TEXT, &in.peer_realm, "REALM", "all peers are of this realm", 0,
 	     0},
 	    {"--summary", ARG_FLAG, &in.summary, "", "only the counts", 0, 0},
+	    {"--modes", ARG_FLAG, &modes, "", "FILE holds security mode records", 0, 0},
+	    {"--allow", ARG_TEXT, &allow, "NAMES",
+	     "with --modes: these algorithms alone, as \"EEA2 EIA2 A5/4\"", 0, 0},
 	};
 	int code, n = args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code);
 
@@ -438,9 +465,7 @@ int cmd_inspect(int argc, char **argv)
 	}
 	code = reach_open(&in.reach, me.name, false);
 	if (code == EXIT_DONE) {
-		code = EXIT_FAILED;
-		if (open_judge(&in))
-			code = read_file(&in, argv[0]);
+		code = modes ? read_modes(&in, argv[0], allow) : read_capture(&in, argv[0]);
 		close_all(&in);
 	}
 	reach_close(&in.reach);

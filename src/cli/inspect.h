@@ -65,3 +65,10 @@ extern const struct book inspect_empty_book;
 void inspect_begin(const struct inspect *in);
 void inspect_say(const struct inspect *in, const struct judged *j);
 void inspect_end(const struct inspect *in, const char *file);
+
+/* See what the keeper has published since; ERR_CORRUPT: its copy is damaged. */
+enum err MUST_USE inspect_renew(struct inspect *in);
+
+/* inspect_modes.c: judge the security mode records of the file; `allow` NULL: what has 128 bits. An
+ * exit code, after what there is to say. Needs in->book. */
+int inspect_modes(struct inspect *in, const char *path, const char *allow);
