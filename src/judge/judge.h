@@ -86,8 +86,8 @@ struct verdict judge_request(struct judge *j, const struct facts *f);
 
 /* How a passed request ended: `ok` by a success answer, `busy` by the target's own refusal for
  * load (3004, 5012, 4181) or by silence. `partition` is the verdict's. Learns sightings and latency.
- * `answered_ms` since 1970. facts.now_ms is when the request came; only identities, op, plmn, imei, rat and the origin and
- * destination hosts are read. */
+ * `answered_ms` since 1970. facts.now_ms is when the request came; only identities, op, plmn, imei, rat
+ * and the origin and destination hosts are read. */
 void judge_done(struct judge *j, const struct facts *f, uint8_t partition, bool ok, bool busy,
 		uint64_t answered_ms);
 
