@@ -5,7 +5,11 @@
 #include "crypto/seal.h"
 #include "crypto/sqn.h"
 
+#include <immintrin.h>
 #include <openssl/evp.h>
+#ifdef OSMOCOM
+#include <osmocom/crypt/auth.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -72,6 +76,67 @@ static void bare(unsigned int i)
 	}
 }
 
+/* One step of AES-128's key schedule; the constant must be one at compile time. */
+#define EXPAND(to, from, constant)                                                                 \
+	do {                                                                                       \
+		__m128i mix_ = _mm_xor_si128((from), _mm_slli_si128((from), 4));                   \
+		__m128i sub_ = _mm_aeskeygenassist_si128((from), (constant));                      \
+                                                                                                   \
+		mix_ = _mm_xor_si128(mix_, _mm_slli_si128(mix_, 8));                               \
+		(to) = _mm_xor_si128(mix_, _mm_shuffle_epi32(sub_, 0xff));                         \
+	} while (0)
+
+/* The bound of any MILENAGE: the processor's own key schedule, one block, then five side by side. */
+__attribute__((target("aes,sse4.1"))) static void bound(unsigned int i)
+{
+	const struct aka_key *key = &keys[i % KEYS];
+	__m128i k[11], x, b[5];
+
+	k[0] = _mm_loadu_si128((const __m128i *)(const void *)key->k.b);
+	EXPAND(k[1], k[0], 0x01);
+	EXPAND(k[2], k[1], 0x02);
+	EXPAND(k[3], k[2], 0x04);
+	EXPAND(k[4], k[3], 0x08);
+	EXPAND(k[5], k[4], 0x10);
+	EXPAND(k[6], k[5], 0x20);
+	EXPAND(k[7], k[6], 0x40);
+	EXPAND(k[8], k[7], 0x80);
+	EXPAND(k[9], k[8], 0x1b);
+	EXPAND(k[10], k[9], 0x36);
+	x = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(const void *)key->opc.b), k[0]);
+	for (unsigned int r = 1; r < 10; r++)
+		x = _mm_aesenc_si128(x, k[r]);
+	x = _mm_aesenclast_si128(x, k[10]);
+	for (int n = 0; n < 5; n++)
+		b[n] = _mm_xor_si128(_mm_xor_si128(x, _mm_set1_epi32(n)), k[0]);
+	for (unsigned int r = 1; r < 10; r++) {
+		for (unsigned int n = 0; n < 5; n++)
+			b[n] = _mm_aesenc_si128(b[n], k[r]);
+	}
+	for (unsigned int n = 0; n < 5; n++)
+		x = _mm_xor_si128(x, _mm_aesenclast_si128(b[n], k[10]));
+	__asm__ volatile("" : : "x"(x)); /* it is wanted, whatever the compiler thinks */
+}
+
+#ifdef OSMOCOM
+static void osmocom(unsigned int i)
+{
+	static const uint8_t rand[16] = { 1 };
+	struct osmo_sub_auth_data d = { .type = OSMO_AUTH_TYPE_UMTS, .algo = OSMO_AUTH_ALG_MILENAGE };
+	struct osmo_auth_vector v = { 0 };
+
+	memcpy(d.u.umts.k, keys[i % KEYS].k.b, 16);
+	memcpy(d.u.umts.opc, keys[i % KEYS].opc.b, 16);
+	d.u.umts.sqn = i;
+	must(osmo_auth_gen_vec(&v, &d, rand) ? ERR_VALUE : ERR_OK);
+}
+#endif
+
+static void goal(const char *name, double got, double want)
+{
+	printf("goal: %s, at least %.2f: %.2f, %s\n", name, want, got, got >= want ? "met" : "missed");
+}
+
 static void number(unsigned int i)
 {
 	uint64_t seq;
@@ -121,26 +186,61 @@ static void whole(unsigned int i)
 	must(aka_kasme(aka, &v, (const uint8_t[]){ 0x99, 0xf9, 0x07 }, out));
 }
 
-static double measure(const char *name, void (*step)(unsigned int))
-{
-	double best = 1e9;
+struct part {
+	const char *name;
+	void (*step)(unsigned int);
+	double best; /* seconds a window */
+};
 
-	for (unsigned int r = 0; r < ROUNDS; r++) {
+/* In turns: a slow moment of the machine falls on all alike. */
+static void measure(struct part *p, size_t n)
+{
+	for (unsigned int r = 0; r < ROUNDS * n; r++) {
+		struct part *it = &p[r % n];
 		double from = now();
 
 		for (unsigned int i = 0; i < WINDOW; i++)
-			step(i);
+			it->step(i);
 		from = now() - from;
-		best = from < best ? from : best;
+		it->best = it->best > 0 && it->best < from ? it->best : from;
 	}
-	printf("%-34s %10.0f /s %8.0f ns\n", name, WINDOW / best, best / WINDOW * 1e9);
-	return WINDOW / best;
+	for (size_t k = 0; k < n; k++)
+		printf("%-34s %10.0f /s %8.0f ns\n", p[k].name, WINDOW / p[k].best,
+		       p[k].best / WINDOW * 1e9);
+}
+
+static void report(void)
+{
+	enum { MILENAGE, BOUND, TUAK, SHAKE, WHOLE, OTHER };
+	struct part p[] = {
+		{ .name = "vector (MILENAGE f1 to f5*)", .step = vector },
+		{ .name = "AES instructions for it alone", .step = bound },
+		{ .name = "vector (TUAK f1 to f5)", .step = tuak },
+		{ .name = "two bare SHAKE256", .step = bare },
+		{ .name = "all of it: one EPS vector", .step = whole },
+#ifdef OSMOCOM
+		{ .name = "libosmocore's vector (MILENAGE)", .step = osmocom },
+#endif
+		{ .name = "SQN", .step = number },
+		{ .name = "RAND", .step = random16 },
+		{ .name = "KASME", .step = kasme },
+		{ .name = "key opened", .step = key_open },
+	};
+
+	measure(p, sizeof(p) / sizeof(*p));
+	goal("MILENAGE beside the AES instructions alone", p[BOUND].best / p[MILENAGE].best, 0.65);
+	goal("TUAK beside bare SHAKE256", p[SHAKE].best / p[TUAK].best, 0.9);
+#ifdef OSMOCOM
+	goal("MILENAGE beside libosmocore", p[OTHER].best / p[MILENAGE].best, 6);
+#else
+	(void)OTHER;
+#endif
+	printf("ratio to 20,000 vectors a second: %.1f\n", WINDOW / p[WHOLE].best / 20000);
 }
 
 int main(void)
 {
 	int fd = memfd_create("sqn", MFD_CLOEXEC);
-	double full, hash, ratio;
 
 	aka = aka_new();
 	must(aka ? ERR_OK : ERR_KEY);
@@ -162,17 +262,7 @@ int main(void)
 		must(seal(&master, VIEW("imsi"), (struct view){ plain, aka_key_put(&keys[i], plain) },
 			  sealed[i]));
 	}
-	measure("vector (MILENAGE f1 to f5*)", vector);
-	ratio = measure("vector (TUAK f1 to f5)", tuak);
-	hash = measure("two bare SHAKE256", bare);
-	measure("SQN", number);
-	measure("RAND", random16);
-	measure("KASME", kasme);
-	measure("key opened", key_open);
-	full = measure("all of it: one EPS vector", whole);
-	printf("goal: TUAK at least 0.9 of bare SHAKE256: %.2f, %s\n", ratio / hash,
-	       ratio >= 0.9 * hash ? "met" : "missed");
-	printf("ratio to 20,000 vectors a second: %.1f\n", full / 20000);
+	report();
 	sqn_close(sqn);
 	EVP_MD_free(shake);
 	EVP_MD_CTX_free(digest);

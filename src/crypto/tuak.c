@@ -1,5 +1,6 @@
 #include "crypto/tuak.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -23,8 +24,10 @@ enum function {
 struct tuak {
 	EVP_MD *shake;
 	EVP_MD_CTX *digest;
+	uint8_t in[IN_N]; /* zero between two calls */
 	uint8_t out[RATE * UINT8_MAX];
 };
+static_assert(offsetof(struct tuak, out) == offsetof(struct tuak, in) + IN_N, "wiped in one go");
 
 struct tuak *tuak_new(void)
 {
@@ -85,7 +88,7 @@ static uint8_t *permute(struct tuak *t, const struct tuak_key *key, const uint8_
 {
 	static const uint8_t name[] = "0.1KAUT"; /* "TUAK1.0", reversed */
 	size_t n = (size_t)RATE * key->size.iterations;
-	uint8_t in[IN_N] = {0};
+	uint8_t *in = t->in;
 	bool ok;
 
 	reverse(in, top, TUAK_TOP);
@@ -99,15 +102,14 @@ static uint8_t *permute(struct tuak *t, const struct tuak_key *key, const uint8_
 		reverse(in + 58, sqn, 6);
 	reverse(in + 64, key->k, key->size.k);
 	ok = EVP_DigestInit_ex2(t->digest, t->shake, NULL) == 1 &&
-	     EVP_DigestUpdate(t->digest, in, sizeof in) == 1 &&
+	     EVP_DigestUpdate(t->digest, in, IN_N) == 1 &&
 	     EVP_DigestFinalXOF(t->digest, t->out, n) == 1;
-	secret_wipe(in, sizeof in);
 	return ok ? t->out + n - RATE : NULL;
 }
 
 static enum err finish(struct tuak *t, const struct tuak_key *key, bool ok)
 {
-	secret_wipe(t->out, (size_t)RATE * key->size.iterations);
+	secret_wipe(t->in, IN_N + (size_t)RATE * key->size.iterations);
 	return ok ? ERR_OK : ERR_IO;
 }
 
