@@ -1,6 +1,7 @@
 #include "crypto/aka.h"
 
-#include <intel-ipsec-mb.h>
+#include "crypto/mb.h"
+
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -29,13 +30,11 @@ struct aka *aka_new(void)
 	if (!a)
 		return NULL;
 	memset(a, 0, sizeof(*a));
-	a->mb = alloc_mb_mgr(0);
+	a->mb = mb_new();
 	a->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	a->digest = EVP_MD_CTX_new();
 	a->tuak = tuak_new();
-	if (a->mb)
-		init_mb_mgr_auto(a->mb, NULL);
-	if (!a->mb || !a->sha256 || !a->digest || !a->tuak || imb_get_errno(a->mb)) {
+	if (!a->mb || !a->sha256 || !a->digest || !a->tuak) {
 		aka_free(a);
 		return NULL;
 	}

@@ -1,6 +1,7 @@
 #include "crypto/kdf.h"
 
-#include <intel-ipsec-mb.h>
+#include "crypto/mb.h"
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -128,14 +129,10 @@ static void g(IMB_MGR *mb, const uint8_t xval[STEP], uint8_t w[STEP])
 /* FIPS 186-2, change notice 1: XKEY := 1 + XKEY + G(XKEY), again and again. */
 static enum err generate(const uint8_t mk[KDF_MK], uint8_t *out, size_t n)
 {
-	IMB_MGR *mb = alloc_mb_mgr(0);
+	IMB_MGR *mb = mb_new();
 	uint8_t xkey[STEP], w[STEP];
-	enum err err = ERR_OK;
+	enum err err = mb ? ERR_OK : ERR_IO;
 
-	if (mb)
-		init_mb_mgr_auto(mb, NULL);
-	if (!mb || imb_get_errno(mb))
-		err = ERR_IO;
 	memcpy(xkey, mk, STEP);
 	for (size_t at = 0; at < n && !err; at += STEP) {
 		g(mb, xkey, w);

@@ -1,6 +1,7 @@
 #include "crypto/radio.h"
 
-#include <intel-ipsec-mb.h>
+#include "crypto/mb.h"
+
 #include <stdlib.h>
 
 #define OCTETS_MAX  (RADIO_BITS_MAX / 8)
@@ -35,10 +36,8 @@ struct radio *radio_new(void)
 	if (!r)
 		return NULL;
 	memset(r, 0, sizeof *r);
-	r->mb = alloc_mb_mgr(0);
-	if (r->mb)
-		init_mb_mgr_auto(r->mb, NULL);
-	if (!r->mb || imb_get_errno(r->mb)) {
+	r->mb = mb_new();
+	if (!r->mb) {
 		radio_free(r);
 		return NULL;
 	}

@@ -1,8 +1,9 @@
 #include "crypto/seal.h"
 
+#include "crypto/mb.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <intel-ipsec-mb.h>
 #include <libgen.h>
 #include <limits.h>
 #include <openssl/evp.h>
@@ -173,10 +174,8 @@ struct seal_key *seal_key_new(const struct secret32 *key)
 
 	if (!k)
 		return NULL;
-	k->mb = alloc_mb_mgr(0);
-	if (k->mb)
-		init_mb_mgr_auto(k->mb, NULL);
-	if (!k->mb || imb_get_errno(k->mb)) {
+	k->mb = mb_new();
+	if (!k->mb) {
 		seal_key_free(k);
 		return NULL;
 	}
