@@ -31,15 +31,6 @@ struct tls {
 
 /* --- the context ---------------------------------------------------------------------------- */
 
-static int no_password(char *buf, int size, int writing, void *user)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)user;
-	return -1; /* nobody is there to be asked */
-}
-
 static SSL_CTX *context(void)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
@@ -57,7 +48,6 @@ static SSL_CTX *context(void)
 	SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(ctx, READ_AHEAD);
-	SSL_CTX_set_default_passwd_cb(ctx, no_password);
 	if (!SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) || !SSL_CTX_set_num_tickets(ctx, 0) ||
 	    !SSL_CTX_set_cipher_list(ctx, ciphers) || !SSL_CTX_set1_groups_list(ctx, groups)) {
 		SSL_CTX_free(ctx);
