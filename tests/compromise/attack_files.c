@@ -71,30 +71,7 @@ static const char *of_proc(int pid, const char *what)
 	ROW("chdir", SYS_chdir, "/") \
 	ROW("getcwd", SYS_getcwd, room, 100)
 
-enum { CALL_N = 0
-#define ROW(...) +1
-	CALLS
-#undef ROW
-};
-
-static const char *nth(int wanted)
-{
-	int i = 0;
-
-#define ROW(name, ...) \
-	if (i++ == wanted) \
-		return TRY(__VA_ARGS__) < 0 ? NULL : "the call was made";
-	CALLS
-#undef ROW
-	return "no such call";
-}
-
-static int next;
-
-static const char *in_turn(void)
-{
-	return nth(next++ % CALL_N);
-}
+#include "compromise/calls.inc"
 
 /* --- descriptors -------------------------------------------------------------------------------- */
 

@@ -92,30 +92,7 @@ static const char *const nothing[] = { "/bin/sh", NULL };
 	ROW("make memory run by a key", SYS_pkey_mprotect, room, 4096, PROT_READ | PROT_EXEC, -1) \
 	ROW("signals by a descriptor", SYS_fcntl, 0, F_SETOWN, target.home)
 
-enum { CALL_N = 0
-#define ROW(...) +1
-	CALLS
-#undef ROW
-};
-
-static const char *nth(int wanted)
-{
-	int i = 0;
-
-#define ROW(name, ...) \
-	if (i++ == wanted) \
-		return TRY(__VA_ARGS__) < 0 ? NULL : "the call was made";
-	CALLS
-#undef ROW
-	return "no such call";
-}
-
-static int next;
-
-static const char *in_turn(void)
-{
-	return nth(next++ % CALL_N);
-}
+#include "compromise/calls.inc"
 
 const struct attack attacks_on_system[] = {
 #define ROW(name, ...) { name, in_turn },
