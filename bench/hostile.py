@@ -30,6 +30,7 @@ from diameter import Client, poll  # noqa: E402
 from fd import Authority  # noqa: E402
 from hostile import ATTACKS, Attack  # noqa: E402
 from merlon import BINARY, Merlon, free_port, realm  # noqa: E402
+from process import roles  # noqa: E402
 
 FIRST, CARDS, RATE = 999705000000000, 2000, 500
 # A stranger may be silent for 5 s, a message may take 10 s, an answer wait unread for 30 s.
@@ -50,17 +51,8 @@ class Bench:
         cert, key = self.authority.issue(f"evil.{realm('00101')}")
         self.target = {"port": port, "tls_port": tls, "sctp_port": sctp, "udp_port": udp, "home_port": self.m.home_port,
                        "ca": self.authority.ca, "cert": cert, "key": key}
-        self.pids = self.roles()
+        self.pids = roles(self.m.process.pid)
         self.quiet, self.peak, self.serial = [], {}, 0
-
-    def roles(self):
-        with open(f"/proc/{self.m.process.pid}/task/{self.m.process.pid}/children", encoding="ascii") as f:
-            children = f.read().split()
-        found = {}
-        for pid in children:
-            with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-                found[f.read().strip().split("-")[-1]] = pid
-        return found
 
     def resident(self, role):
         with open(f"/proc/{self.pids[role]}/status", encoding="ascii") as f:
@@ -181,9 +173,9 @@ class Bench:
             why.append("memory")
         if after["fds"] > before["fds"] + 8:
             why.append("descriptors")
-        if self.roles() != self.pids or "crashed" in tally:
+        if roles(self.m.process.pid) != self.pids or "crashed" in tally:
             why.append("a process ended")
-            self.pids = self.roles()
+            self.pids = roles(self.m.process.pid)
         print(f"{name:34} {quiet:6.2f} {p99:7.2f} {new:7.0f}   {before['edge']:5.0f} {self.peak['edge']:5.0f} "
               f"{after['edge']:5.0f}   {before['home']:4.0f} {self.peak['home']:4.0f} {after['home']:4.0f}  "
               f"{self.peak['fds']:5.0f}   {'met' if not why else 'MISSED: ' + ', '.join(why)}")

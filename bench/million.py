@@ -24,10 +24,10 @@ sys.path.insert(0, os.path.join(ROOT, "tests/peer"))
 from ask import air  # noqa: E402
 from diameter import Client, poll  # noqa: E402
 from merlon import BINARY, Merlon, realm  # noqa: E402
+from process import children, cpu_us, roles  # noqa: E402
 
 TOOL = os.path.join(BUILD, "src/records/bench_million")
 FIRST, VISITED, MOVED, REGISTERED = 999701000000000, "00101", 1000000, 20000
-TICK_US = 1000000 // os.sysconf("SC_CLK_TCK")
 
 
 def say(text):
@@ -36,26 +36,6 @@ def say(text):
 
 def goal(what, met):
     say(f"goal: {what}: {'met' if met else 'MISSED'}")
-
-
-def roles(m):
-    """Process ids of a running merlon by role."""
-    found = {}
-    for pid in children(m.process.pid):
-        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-            found[f.read().strip().split("-")[-1]] = pid
-    return found
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-        return f.read().split()
-
-
-def cpu_us(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        after_name = f.read().rsplit(")", 1)[1].split()
-    return (int(after_name[11]) + int(after_name[12])) * TICK_US
 
 
 def memory(pid):
@@ -70,7 +50,7 @@ def feed(m):
 
 def importing(m, make, n, *options):
     """merlon import of what `make` writes, through the running keeper; seconds, and CPU a row of each process."""
-    pids = roles(m)
+    pids = roles(m.process.pid)
     before, began = {r: cpu_us(p) for r, p in pids.items()}, time.monotonic()
     with subprocess.Popen([TOOL, *make], stdout=subprocess.PIPE) as source:
         with subprocess.Popen([BINARY, "import", "-", "--config", m.config, "--json", *options], stdin=source.stdout,
@@ -274,7 +254,7 @@ def measure(m, n, rate):
     say(f"changes while {rate} AIR a second run")
     changes(m, n, rate)
     say("in memory, MiB (Pss shares the serving copy's pages among the roles that map it)")
-    for role, pid in roles(m).items():
+    for role, pid in roles(m.process.pid).items():
         say(f"  {role:8} " + ", ".join(f"{k} {v}" for k, v in memory(pid).items()))
 
 

@@ -30,29 +30,12 @@ sys.path.insert(0, os.path.join(ROOT, "tests/peer"))
 from diameter import vsai  # noqa: E402
 from fd import Authority, FreeDiameter, build_extension  # noqa: E402
 from merlon import HOME, Merlon, free_port, realm  # noqa: E402
+from process import cpu_us, roles  # noqa: E402
 
 LOAD = os.path.join(BUILD, "src/wire/bench_s6a")
 FIRST, VISITED = 999705000000000, "00101"
-TICK_US = 1000000 // os.sysconf("SC_CLK_TCK")
 VECTOR = [("Item-Number", 1), ("RAND", bytes(16)), ("XRES", bytes(8)), ("AUTN", bytes(16)), ("KASME", bytes(32))]
 OWN = ["host=bench", f"realm={HOME}"]  # home hears nodes of its own realm alone
-
-
-def cpu_us(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        after_name = f.read().rsplit(")", 1)[1].split()
-    return (int(after_name[11]) + int(after_name[12])) * TICK_US
-
-
-def roles(m):
-    """Process ids of a running merlon by role."""
-    with open(f"/proc/{m.process.pid}/task/{m.process.pid}/children", encoding="ascii") as f:
-        children = f.read().split()
-    found = {}
-    for pid in children:
-        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-            found[f.read().strip().split("-")[-1]] = int(pid)
-    return found
 
 
 def load(name, port, pids, *options):
@@ -129,7 +112,7 @@ def merlon(figures, work):
     m = Merlon(os.path.join(work, "merlon"))
     try:
         m.wait_up(60).import_sims([str(FIRST + i) for i in range(ARGS.cards)], "meter")
-        pids = {n: p for n, p in roles(m).items() if n in ("edge", "home")}
+        pids = {n: p for n, p in roles(m.process.pid).items() if n in ("edge", "home")}
         home, both = {"home": pids["home"]}, pids
         figures["home"] = load("home, AIR", m.home_port, home, "mix=air", "window=256", "conns=1", *OWN)
         figures["home_ecr"] = load("home, ECR", m.home_port, home, "mix=ecr", "window=256", "conns=1", *OWN)

@@ -31,6 +31,7 @@ from ask import air  # noqa: E402
 from diameter import Client, poll  # noqa: E402
 from fd import Authority, FreeDiameter, build_extension  # noqa: E402
 from merlon import BINARY, EDGE_HOST, Merlon, free_port, realm  # noqa: E402
+from process import roles  # noqa: E402
 
 MINUTES = float(sys.argv[2]) if len(sys.argv) > 2 else 30
 RATE = int(sys.argv[3]) if len(sys.argv) > 3 else 0
@@ -92,16 +93,9 @@ class Soak:
         self.say("FAULT: " + what)
 
     def pids(self):
-        found = {"supervisor": str(self.m.process.pid)}
-        with open(f"/proc/{self.m.process.pid}/task/{self.m.process.pid}/children", encoding="ascii") as f:
-            children = f.read().split()
-        for pid in children:
-            try:
-                with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-                    found[f.read().strip().split("-")[-1]] = pid
-            except OSError:
-                continue  # just ended
-        return found
+        found = roles(self.m.process.pid)
+        found.pop(None, None)  # just ended
+        return {"supervisor": self.m.process.pid, **found}
 
     @staticmethod
     def process(pid):

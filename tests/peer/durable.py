@@ -18,6 +18,7 @@ from ask import air, ulr
 from diameter import Client, poll
 from merlon import BINARY, ROOT, keys, realm
 from milenage import _out, xor
+from process import children, role_of
 
 VISITED = "00101"
 SHIM = r"""
@@ -225,21 +226,8 @@ class Load:
 
 # --- killing ----------------------------------------------------------------------------------------------------------
 
-def kids(m):
-    with open(f"/proc/{m.process.pid}/task/{m.process.pid}/children", encoding="ascii") as f:
-        return [int(p) for p in f.read().split()]
-
-
-def role_of(pid):
-    try:
-        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-            return f.read().strip().split("-")[-1]
-    except OSError:
-        return None
-
-
 def kill_role(m, name):
-    for pid in kids(m):
+    for pid in children(m.process.pid):
         if role_of(pid) == name:
             os.kill(pid, signal.SIGKILL)
 
@@ -253,13 +241,13 @@ def kill_supervisor(m):
         if m.process.poll() is not None:
             start(m)
             time.sleep(0.5)
-        return m.process.poll() is None and len(kids(m)) >= len(m.roles)
+        return m.process.poll() is None and len(children(m.process.pid)) >= len(m.roles)
     poll(up, 20, "the roles to be started again")
 
 
 def kill_tree(m):
     """Everything at once, as when the machine stops."""
-    pids = kids(m) + [m.process.pid]
+    pids = children(m.process.pid) + [m.process.pid]
     for pid in [m.process.pid] + pids:
         try:
             os.kill(pid, signal.SIGKILL)

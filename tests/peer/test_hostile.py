@@ -11,6 +11,7 @@ from ask import air, ecr
 from diameter import Client, message, plmn, poll
 from hostile import ATTACKS, HERE, Attack, cer
 from merlon import Merlon, free_port, realm, usim
+from process import children
 
 CARD = "999707000000001"
 COUNTERS = {"merlon_connections_cut_total": "cut", "merlon_dia_dropped_total": "drop", "merlon_edge_dropped_total": "edge"}
@@ -45,11 +46,6 @@ def evil(work, authority):
     assert code == 0, m.tail()
 
 
-def children(m):
-    with open(f"/proc/{m.process.pid}/task/{m.process.pid}/children", encoding="ascii") as f:
-        return f.read().split()
-
-
 def counters(m):
     found = {}
     for name, labels, value in re.findall(r"^(\w+)\{([^}]*)\} (\d+)", m.metrics(), re.M):
@@ -61,7 +57,7 @@ def counters(m):
 
 def resident_mb(m):
     total = 0
-    for pid in children(m):
+    for pid in children(m.process.pid):
         with open(f"/proc/{pid}/status", encoding="ascii") as f:
             total += int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) / 1024
     return total
@@ -89,7 +85,7 @@ def newcomer(m, authority, tls, tries=20):
 @pytest.mark.parametrize("group", GROUPS)
 def test_an_attack_is_met_and_others_are_served(evil, authority, group):
     """R-5.6.1.c, R-5.6.1.g, R-5.6.a: the right error or a counted cut; nobody else feels it, nothing ends."""
-    before, memory, processes = counters(evil), resident_mb(evil), children(evil)
+    before, memory, processes = counters(evil), resident_mb(evil), children(evil.process.pid)
     worker = Client(evil.port, f"worker-{group.split()[0]}.{HERE}", HERE)
     seconds = SECONDS.get(group, 2)
     running = {n: Attack(n, evil.target, ATTACKS[n][2], seconds) for n in GROUPS[group]}
@@ -107,7 +103,7 @@ def test_an_attack_is_met_and_others_are_served(evil, authority, group):
         moved = {k for k, v in now.items() if v > before.get(k, 0)}
         return [(n, t) for n, t in tallies.items() if n not in SLOW and not (set(t) | moved) & set(ATTACKS[n][3])]
     poll(lambda: not missing(), 10, lambda: f"a proof of {missing()}")
-    assert children(evil) == processes, f"a role ended: {evil.tail()}"
+    assert children(evil.process.pid) == processes, f"a role ended: {evil.tail()}"
     assert resident_mb(evil) < memory + 100
 
 

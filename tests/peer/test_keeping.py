@@ -9,18 +9,13 @@ import pytest
 from ask import air, ulr
 from diameter import Client, plmn, poll
 from merlon import BINARY, ROOT, Merlon, realm, usim
+from process import roles
 
 SIMS = [f"9997060000001{i:02d}" for i in range(4)]
 
 
 def role_pid(m, name):
-    """The role's process: a child of merlon run that carries the role's name."""
-    kids = open(f"/proc/{m.process.pid}/task/{m.process.pid}/children", encoding="ascii").read().split()
-    for pid in kids:
-        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-            if f.read().strip() == name:
-                return int(pid)
-    return None
+    return roles(m.process.pid).get(name)
 
 
 def partner(m, name="mme"):

@@ -12,6 +12,7 @@ import pytest
 from ask import air, ulr
 from diameter import Client, poll
 from merlon import BINARY, HOME, ROOT, Merlon, free_port, keys, realm
+from process import roles
 
 MANY = 300
 COMMON, OWN, PHONE, NOWHERE = 999700100000000, 999701000000000, 999702000000000, 999703000000000
@@ -205,15 +206,6 @@ def quiet(homes):
     return p99
 
 
-def process_of(m, role):
-    with open(f"/proc/{m.process.pid}/task/{m.process.pid}/children", encoding="ascii") as f:
-        for pid in f.read().split():
-            with open(f"/proc/{pid}/comm", encoding="ascii") as name:
-                if name.read().strip() == role:
-                    return int(pid)
-    raise LookupError(role)
-
-
 def hold_up(pid, ends, run_s, stop_s):
     """Let a process run and stand in turns; for good where it may not run at all."""
     while not ends.is_set():
@@ -230,7 +222,7 @@ def overload(request, homes):
     """Partition 1 asked for 800 attaches a second, while its home does not keep up."""
     front, back = homes
     ends, since = threading.Event(), front.mark()
-    thread = threading.Thread(target=hold_up, args=(process_of(back, "home"), ends, *request.param))
+    thread = threading.Thread(target=hold_up, args=(roles(back.process.pid)["home"], ends, *request.param))
     thread.start()
     storm = simulate(front, "00102", "own", OWN, 800, 5)
     try:
