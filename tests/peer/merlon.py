@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -48,6 +49,17 @@ _left = list(PORTS)
 
 def free_port():
     return _left.pop()
+
+
+def unheard_ports(n):
+    """For what says malformed things: below those that the system gives to connections, and not captured."""
+    found = []
+    while len(found) < n:
+        port = random.randrange(21000, 32000)
+        with socket.socket() as s:
+            if port not in PORTS + found and s.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+    return found
 
 
 def keys(imsi):

@@ -10,7 +10,7 @@ import pytest
 from ask import air, ecr
 from diameter import Client, message, plmn, poll
 from hostile import ATTACKS, HERE, Attack, cer
-from merlon import Merlon, free_port, realm, usim
+from merlon import Merlon, realm, unheard_ports, usim
 from process import children
 
 CARD = "999707000000001"
@@ -31,8 +31,8 @@ SECONDS = {"crowds": 6.5}  # a stranger may be silent for 5 s
 @pytest.fixture(scope="module")
 def evil(work, authority):
     """A product of its own, with few places for strangers; and where to attack it."""
-    sctp, udp, port, tls = (free_port() for _ in range(4))
-    m = Merlon(os.path.join(work, "hostile"), authority=authority, strangers=100, strangers_address=40,
+    sctp, udp, port, tls, home = unheard_ports(5)
+    m = Merlon(os.path.join(work, "hostile"), authority=authority, home_port=home, strangers=100, strangers_address=40,
                listen=[f"tcp:127.0.0.1:{port}", f"tls:127.0.0.1:{tls}", f"sctp:127.0.0.1:{sctp}?udp={udp}"])
     m.port, m.tls_port = port, tls
     try:
