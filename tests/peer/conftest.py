@@ -53,7 +53,8 @@ class Capture:
         self.path = os.path.join(work, "lo.pcapng")
         which = "tcp and (" + " or ".join(f"port {p}" for p in PORTS) + ")"
         with open(os.path.join(work, "dumpcap.log"), "wb") as err:
-            self.process = subprocess.Popen(["dumpcap", "-q", "-i", "lo", "-f", which, "-w", self.path], stderr=err)
+            command = ["dumpcap", "-q", "-B", "64", "-i", "lo", "-f", which, "-w", self.path]
+            self.process = subprocess.Popen(command, stderr=err)
         poll(lambda: self.process.poll() is not None or os.path.exists(self.path), 10, "dumpcap")
 
     def stop(self):

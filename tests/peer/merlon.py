@@ -52,7 +52,8 @@ def free_port():
 
 
 def unheard_ports(n):
-    """For what says malformed things: below those that the system gives to connections, and not captured."""
+    """For what says malformed things, or more than a capture takes in: below those that the system gives to
+    connections, and not captured."""
     found = []
     while len(found) < n:
         port = random.randrange(21000, 32000)
@@ -76,13 +77,14 @@ class Merlon:
 
     def __init__(self, where, roles="keeper, home, edge, watch", data_dir=None, authority=None, demo=True,
                  home_address="127.0.0.1", home_port=None, workers=1, listen=None, home=None, watch_socket=None,
-                 binary=None, user="", env=None, **edge):
+                 binary=None, user="", env=None, heard=True, **edge):
         os.makedirs(where, exist_ok=True)
         self.where, self.data_dir = where, data_dir or os.path.join(where, "data")
         self.roles = [r.strip() for r in roles.split(",")]
-        self.port, self.tls_port, self.http_port = free_port(), free_port(), free_port()
+        ports = [free_port() for _ in range(4)] if heard else unheard_ports(4)
+        self.port, self.tls_port, self.http_port = ports[:3]
         self.home_address = home_address
-        self.home_port = home_port or free_port()
+        self.home_port = home_port or ports[3]
         self.config = os.path.join(where, "merlon.yaml")
         self.events_path = os.path.join(where, "events.jsonl")
         self.listen = listen or ([f"tcp:127.0.0.1:{self.port}"] +

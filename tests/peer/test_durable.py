@@ -21,7 +21,7 @@ def test_killed_at_any_moment_nothing_promised_is_lost(work):
     between, the clock an hour back: registrations and records answered with success are there, no SQN is used twice, the journal's
     chain holds."""
     rng, shim = random.Random(3), durable.build_shim(work)
-    m = Merlon(os.path.join(work, "killed")).wait_up()
+    m = Merlon(os.path.join(work, "killed"), heard=False).wait_up()
     m.import_sims(IMSIS + CARDS + CLERK, "meter")
     load = durable.Load(m, IMSIS, CARDS, CLERK)
     try:
@@ -75,7 +75,7 @@ def fill(path):
 def test_a_full_disk_is_an_error_answer_and_nothing_is_lost(small_disk):
     """R-5.1.g, R-3.1.c: no space: ULR is answered 5012, AIR goes on, a change is refused with its reason, events wait;
     with space again all goes on by itself; what was answered with success outlasts a kill."""
-    m = Merlon(small_disk).wait_up()
+    m = Merlon(small_disk, heard=False).wait_up()
     m.import_sims(IMSIS + CARDS + CLERK, "meter")
     ledger, clerk = durable.Ledger(), durable.Ledger()
     n = Client(m.port, f"mme.{realm('00101')}", realm("00101"))

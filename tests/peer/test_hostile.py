@@ -31,8 +31,8 @@ SECONDS = {"crowds": 6.5}  # a stranger may be silent for 5 s
 @pytest.fixture(scope="module")
 def evil(work, authority):
     """A product of its own, with few places for strangers; and where to attack it."""
-    sctp, udp, port, tls, home = unheard_ports(5)
-    m = Merlon(os.path.join(work, "hostile"), authority=authority, home_port=home, strangers=100, strangers_address=40,
+    sctp, udp, port, tls = unheard_ports(4)
+    m = Merlon(os.path.join(work, "hostile"), authority=authority, heard=False, strangers=100, strangers_address=40,
                listen=[f"tcp:127.0.0.1:{port}", f"tls:127.0.0.1:{tls}", f"sctp:127.0.0.1:{sctp}?udp={udp}"])
     m.port, m.tls_port = port, tls
     try:
