@@ -33,154 +33,9 @@ struct home {
 	atomic_bool looping, stopping, stopped;
 };
 
-/* --- loop to node --- */
-
-static struct dia_link link_of(struct conn *c)
-{
-	struct conn_info i = conn_info(c);
-
-	return (struct dia_link){
-	    .conn = conn_id(c),
-	    .outbound = i.outbound,
-	    .secure = i.link == LINK_TLS,
-	    .address = i.address,
-	    .local = i.local,
-	    .cert_names = i.cert_names,
-	    .cert_name_n = i.cert_name_n,
-	};
-}
-
-static void on_up(void *ctx, struct conn *c)
-{
-	struct home_worker *w = ctx;
-	struct dia_link link = link_of(c);
-
-	dia_node_up(w->node, &link, NULL, loop_now(w->loop));
-}
-
-static void on_message(void *ctx, struct conn *c, struct view frame)
-{
-	struct home_worker *w = ctx;
-
-	dia_node_frame(w->node, conn_id(c), frame, &w->mem, loop_now(w->loop));
-}
-
-static void on_down(void *ctx, struct conn *c, const char *why)
-{
-	struct home_worker *w = ctx;
-
-	dia_node_down(w->node, conn_id(c), why, loop_now(w->loop));
-}
-
-static const struct conn_ops conn_ops = {dia_frame, on_up, on_message, on_down};
-
-/* --- node to loop --- */
-
-static void node_send(void *ctx, uint32_t conn, struct view bytes)
-{
-	struct home_worker *w = ctx;
-	struct conn *c = conn_find(w->loop, conn);
-
-	if (c)
-		conn_write(c, bytes);
-}
-
-static void node_close(void *ctx, uint32_t conn)
-{
-	struct home_worker *w = ctx;
-	struct conn *c = conn_find(w->loop, conn);
-
-	if (c)
-		conn_close(c);
-}
-
-/* Home waits to be called: the edge and our own nodes dial it. */
-static void node_dial(void *ctx, struct dia_peer *peer)
-{
-	struct home_worker *w = ctx;
-
-	dia_node_dial_failed(w->node, peer, "home does not dial", loop_now(w->loop));
-}
-
-static bool certified(const struct dia_link *link, struct view host)
-{
-	for (size_t i = 0; i < link->cert_name_n; i++) {
-		if (view_under(host, link->cert_names[i]))
-			return true;
-	}
-	return false;
-}
-
-/* Only nodes of our own realm speak to home: partners come by the edge. Over TLS the certificate
- * must bear the name (RFC 6733 13.1). */
-static struct dia_admit node_admit(void *ctx, const struct dia_link *link, const struct msg *ce)
-{
-	struct home_worker *w = ctx;
-	struct view host = tab_get(ce, AVP_ORIGIN_HOST), realm = tab_get(ce, AVP_ORIGIN_REALM);
-	bool ours = view_eq_case(realm, w->me.realm) && view_under(host, w->me.realm);
-
-	if (!ours || (link->secure && !certified(link, host))) {
-		LOG(LOG_NOTE, "home.peer_refused", KV("host", host), KV("realm", realm),
-		    KV("address", link->address), KV_CLAUSE("R-5.6.1.h"));
-		return (struct dia_admit){.result = 3010, .kind = DIA_PARTNER};
-	}
-	return (struct dia_admit){.result = 2001, .kind = DIA_PARTNER, .plmn = w->self.own_plmn};
-}
-
-static void node_peer_up(void *ctx, struct dia_peer *peer)
-{
-	struct home_worker *w = ctx;
-	struct conn *c = conn_find(w->loop, dia_peer_info(peer)->conn);
-
-	if (c)
-		conn_proven(c);
-	LOG(LOG_NOTE, "home.peer_up", KV("host", dia_peer_info(peer)->host));
-}
-
-static void node_peer_down(void *ctx, struct dia_peer *peer, const char *why)
-{
-	(void)ctx;
-	LOG(LOG_NOTE, "home.peer_down", KV("host", dia_peer_info(peer)->host), KV("why", why));
-}
-
-static void node_request(void *ctx, struct dia_peer *from, const struct msg *m,
-			 const struct dia_header *h, struct view raw, enum err err)
-{
-	answer_request(ctx, from, m, h, raw, err);
-}
-
-static void node_answer(void *ctx, struct dia_peer *from, const struct msg *m,
-			const struct dia_header *h, struct view raw, enum err err,
-			struct dia_pending *p)
-{
-	(void)from;
-	(void)h;
-	(void)raw;
-	send_answered(ctx, m, err, p);
-}
-
-static void node_lost(void *ctx, struct dia_pending *p, const char *why)
-{
-	(void)why;
-	send_lost(ctx, p);
-}
-
-static const struct dia_actions actions = {
-    .send = node_send,
-    .close = node_close,
-    .dial = node_dial,
-    .admit = node_admit,
-    .peer_up = node_peer_up,
-    .peer_down = node_peer_down,
-    .request = node_request,
-    .answer = node_answer,
-    .lost = node_lost,
-};
-
 /* --- the loop's hooks --- */
 
-/* A new state of the records for this batch; without a whole one, no procedure runs. */
-static void renew(struct home_worker *w)
+void worker_renew(struct home_worker *w)
 {
 	enum err err = serving_renew(w->read, loop_now(w->loop));
 
@@ -197,7 +52,7 @@ static void batch_begin(void *ctx)
 {
 	struct home *h = ctx;
 
-	renew(&h->w);
+	worker_renew(&h->w);
 }
 
 static void batch_end(void *ctx)
@@ -223,7 +78,7 @@ static void feed_tick(void *ctx)
 
 	if (!h->chores_begun || atomic_load(&h->stopping))
 		return;
-	renew(&h->w);
+	worker_renew(&h->w);
 	follow_feed(&h->w);
 }
 
@@ -246,7 +101,7 @@ static void tick(void *ctx)
 	}
 	if (!h->chores.running)
 		chores_step(&h->chores, loop_wall(w->loop));
-	renew(w);
+	worker_renew(w);
 	answer_durable(w);
 	dia_node_tick(w->node, loop_now(w->loop));
 	if (atomic_load(&h->stopping)) {
@@ -373,7 +228,7 @@ static enum err make_worker(struct home *h, const struct home_conf *conf, char w
 	w->out = (struct wr){.p = malloc(OUT_SIZE), .cap = OUT_SIZE};
 	w->waiting = waiting_new();
 	w->outbox = outbox_new();
-	w->node = dia_node_new(&w->me, &actions, w);
+	w->node = dia_node_new(&w->me, &home_actions, w);
 	if (!w->mem.base || !w->out.p || !w->waiting || !w->outbox || !w->node) {
 		snprintf(why, 256, "home: out of memory");
 		return ERR_FULL;
@@ -397,7 +252,7 @@ static enum err join_loop(struct home *h, const struct home_conf *conf, char why
 				 e->port);
 			return ERR_CONFIG;
 		}
-		err = loop_listen(l, e, e->link == LINK_TLS ? conf->tls : NULL, false, &conn_ops,
+		err = loop_listen(l, e, e->link == LINK_TLS ? conf->tls : NULL, false, &home_conn_ops,
 				  &h->w, why);
 	}
 	if (err)

@@ -48,6 +48,13 @@ struct home_worker {
  * partition is none of ours (R-5.1.i): one that moved there is withdrawn here, as a deleted one is. */
 struct home_rows worker_rows(struct home_worker *w, uint64_t imsi, struct reg_row *reg);
 
+/* A new state of the records for this batch; without a whole one (`fresh`), no procedure runs. */
+void worker_renew(struct home_worker *w);
+
+/* --- peers.c: home's node and the loop, with the worker as context --- */
+extern const struct conn_ops home_conn_ops;
+extern const struct dia_actions home_actions;
+
 /* --- answer.c: requests of others --- */
 void answer_request(struct home_worker *w, struct dia_peer *from, const struct msg *m,
 		    const struct dia_header *h, struct view raw, enum err err);
