@@ -1,6 +1,6 @@
 #include "crypto/aka.h"
 
-#include "crypto/mb.h"
+#include "crypto/milenage.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -11,30 +11,24 @@
 #define SHA_BLOCK 64
 #define RAND_POOL 64 /* challenges drawn at once: they are sent in clear, so they may wait here */
 
-/* Intel's multi-buffer library: its one-block calls go straight to the AES instructions; a new key
- * alone costs an EVP context more than all of MILENAGE costs here. */
 struct aka {
-	_Alignas(16) uint8_t key[11 * BLOCK], unused[11 * BLOCK]; /* round keys; of decryption */
 	uint8_t pool[RAND_POOL][BLOCK];
 	size_t pool_n; /* challenges left */
-	IMB_MGR *mb;
-	EVP_MD *sha256; /* OpenSSL's uses the SHA instructions, intel-ipsec-mb's one-block call does not */
+	EVP_MD *sha256; /* OpenSSL's uses the SHA instructions */
 	EVP_MD_CTX *digest;
 	struct tuak *tuak;
 };
 
 struct aka *aka_new(void)
 {
-	struct aka *a = aligned_alloc(_Alignof(struct aka), sizeof(*a));
+	struct aka *a = milenage_able() ? calloc(1, sizeof(*a)) : NULL;
 
 	if (!a)
 		return NULL;
-	memset(a, 0, sizeof(*a));
-	a->mb = mb_new();
 	a->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	a->digest = EVP_MD_CTX_new();
 	a->tuak = tuak_new();
-	if (!a->mb || !a->sha256 || !a->digest || !a->tuak) {
+	if (!a->sha256 || !a->digest || !a->tuak) {
 		aka_free(a);
 		return NULL;
 	}
@@ -45,8 +39,6 @@ void aka_free(struct aka *a)
 {
 	if (!a)
 		return;
-	if (a->mb)
-		free_mb_mgr(a->mb);
 	EVP_MD_free(a->sha256);
 	EVP_MD_CTX_free(a->digest);
 	tuak_free(a->tuak);
@@ -67,29 +59,10 @@ enum err aka_rand(struct aka *a, uint8_t rand[16])
 	return ERR_OK;
 }
 
-static void rekey(struct aka *a, const struct secret32 *k)
-{
-	IMB_AES_KEYEXP_128(a->mb, k->b, a->key, a->unused);
-}
-
-/* One block: out = E(in) xor with. (What CFB does with its first block.) */
-static void encrypt(struct aka *a, const uint8_t in[BLOCK], const uint8_t with[BLOCK],
-		    uint8_t out[BLOCK])
-{
-	IMB_AES128_CFB_ONE(a->mb, out, with, in, a->key, BLOCK);
-}
-
 static void xor(uint8_t *to, const uint8_t *with, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		to[i] ^= with[i];
-}
-
-/* The rotations of TS 35.206 §4.1 are whole octets. */
-static void rotate(uint8_t to[BLOCK], const uint8_t from[BLOCK], unsigned int octets)
-{
-	memcpy(to, from + octets, BLOCK - octets);
-	memcpy(to + BLOCK - octets, from, octets);
 }
 
 static void sqn_put(uint8_t to[SQN_N], uint64_t sqn)
@@ -107,61 +80,11 @@ static uint64_t sqn_get(const uint8_t from[SQN_N])
 	return sqn;
 }
 
-/* The five input blocks after TEMP = E(RAND xor OPc), with r1..r5 = 64, 0, 32, 64, 96 bits and
- * c1..c5 = 0, 1, 2, 4, 8 (TS 35.206 §4.1). */
-static void blocks(uint8_t in[5 * BLOCK], const uint8_t temp[BLOCK], const struct aka_key *key,
-		   uint64_t sqn)
-{
-	static const uint8_t r[4] = { 0, 4, 8, 12 }, c[4] = { 1, 2, 4, 8 };
-	uint8_t x[BLOCK];
-
-	sqn_put(x, sqn);
-	memcpy(x + SQN_N, key->amf, 2);
-	memcpy(x + 8, x, 8);
-	xor(x, key->opc.b, BLOCK);
-	rotate(in, x, 8);
-	xor(in, temp, BLOCK);
-
-	memcpy(x, temp, BLOCK);
-	xor(x, key->opc.b, BLOCK);
-	for (unsigned int i = 0; i < 4; i++) {
-		uint8_t *to = in + (i + 1) * BLOCK;
-
-		rotate(to, x, r[i]);
-		to[BLOCK - 1] ^= c[i];
-	}
-	secret_wipe(x, sizeof(x));
-}
-
-static void outputs(struct aka_f *f, const uint8_t out[5 * BLOCK])
-{
-	memcpy(f->mac_a, out, 8);
-	memcpy(f->mac_s, out + 8, 8);
-	memcpy(f->ak, out + BLOCK, SQN_N);
-	memcpy(f->res, out + BLOCK + 8, 8);
-	memcpy(f->ck.b, out + 2 * BLOCK, BLOCK);
-	memcpy(f->ik.b, out + 3 * BLOCK, BLOCK);
-	memcpy(f->ak_s, out + 4 * BLOCK, SQN_N);
-}
-
 enum err aka_milenage(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint64_t sqn,
 		  struct aka_f *f)
 {
-	static const uint8_t zero[BLOCK];
-	uint8_t temp[BLOCK], b[5 * BLOCK];
-
-	rekey(a, &key->k);
-	memcpy(temp, rand, BLOCK);
-	xor(temp, key->opc.b, BLOCK);
-	encrypt(a, temp, zero, temp);
-	blocks(b, temp, key, sqn);
-	for (unsigned int i = 0; i < 5; i++)
-		encrypt(a, b + i * BLOCK, key->opc.b, b + i * BLOCK);
-	outputs(f, b);
-	secret_wipe(temp, sizeof(temp));
-	secret_wipe(b, sizeof(b));
-	secret_wipe(a->key, sizeof(a->key));
-	secret_wipe(a->unused, sizeof(a->unused));
+	(void)a;
+	milenage_all(key, rand, sqn, f);
 	return ERR_OK;
 }
 
@@ -186,10 +109,7 @@ enum err aka_opc(struct aka *a, const uint8_t *op, struct aka_key *key)
 		return ERR_VALUE;
 	if (key->alg == AKA_TUAK)
 		return tuak_topc(a->tuak, &tuak, op, key->opc.b);
-	rekey(a, &key->k);
-	encrypt(a, op, op, key->opc.b);
-	secret_wipe(a->key, sizeof(a->key));
-	secret_wipe(a->unused, sizeof(a->unused));
+	milenage_opc(key->k.b, op, key->opc.b);
 	return ERR_OK;
 }
 

@@ -1,6 +1,5 @@
-/* Authentication vectors (TS 33.102, TS 33.401) by MILENAGE (TS 35.206), on intel-ipsec-mb's AES, or by
- * TUAK (tuak.h): the key says which. One `struct aka` a thread: it holds the round keys while they are
- * needed. */
+/* Authentication vectors (TS 33.102, TS 33.401) by MILENAGE (TS 35.206), on the processor's AES
+ * instructions, or by TUAK (tuak.h): the key says which. One `struct aka` a thread. */
 #pragma once
 #include "crypto/tuak.h"
 

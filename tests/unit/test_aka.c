@@ -2,7 +2,9 @@
 #include "crypto/aka.h"
 #include "unit/test.h"
 
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 struct set {
 	unsigned int no;
@@ -241,7 +243,44 @@ TEST(random_numbers_differ_and_wiped_secrets_are_gone)
 	check(secret_eq(&a, zero, 16));
 }
 
+/* On a stack of its own, so that all that was on it can be looked through afterwards. */
+#define STACK (256u << 10)
+static struct aka_key deep_key;
+
+static void *make_one(void *out)
+{
+	static const uint8_t rand[16] = { 7 };
+
+	check_eq(aka_vector(aka, &deep_key, rand, 1, out), ERR_OK);
+	return NULL;
+}
+
+TEST(no_key_stays_on_the_stack)
+{
+	static struct aka_vector v;
+	uint8_t *stack = aligned_alloc(4096, STACK);
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	aka = aka_new();
+	check(aka && stack);
+	memset(stack, 0, STACK);
+	check_eq(random_bytes(&deep_key, sizeof deep_key), ERR_OK);
+	deep_key.alg = AKA_MILENAGE;
+	check_eq(pthread_attr_init(&attr), 0);
+	check_eq(pthread_attr_setstack(&attr, stack, STACK), 0);
+	check_eq(pthread_create(&thread, &attr, make_one, &v), 0);
+	check_eq(pthread_join(thread, NULL), 0);
+	check(v.xres_n == 8);
+	check(memmem(stack, STACK, deep_key.k.b, 16) == NULL);
+	check(memmem(stack, STACK, deep_key.opc.b, 16) == NULL);
+	pthread_attr_destroy(&attr);
+	free(stack);
+	aka_free(aka);
+}
+
 TESTS(T(all_twenty_sets_give_f1_to_f5_star_and_opc), T(a_vector_is_made_of_the_functions),
       T(auts_gives_sqn_ms_and_any_changed_bit_is_refused),
       T(auts_of_another_implementation_is_understood), T(kasme_is_what_other_networks_derive),
-      T(a_triplet_is_the_quintet_folded), T(random_numbers_differ_and_wiped_secrets_are_gone))
+      T(a_triplet_is_the_quintet_folded), T(random_numbers_differ_and_wiped_secrets_are_gone),
+      T(no_key_stays_on_the_stack))
