@@ -32,7 +32,20 @@ struct home_rows worker_rows(struct home_worker *w, uint64_t imsi, struct reg_ro
 	return rows;
 }
 
-/* The same for a request: one that came to the wrong home shows a wrong route, and is told. */
+const struct aka_key *worker_key(struct home_worker *w, const struct home_rows *rows, uint64_t imsi,
+				 struct aka_key *room)
+{
+	enum err err = rows->sub ? vault_get(w->vault, imsi, room) : ERR_NOT_FOUND;
+
+	if (rows->sub && err == ERR_NOT_FOUND)
+		LOG(LOG_NOTE, "home.no_key", kv_id("imsi", imsi));
+	else if (rows->sub && err)
+		LOG(LOG_ERROR, "home.key_changed", kv_id("imsi", imsi), KV("error", err_text(err)),
+		    KV_CLAUSE("R-3.1.c"));
+	return err ? NULL : room;
+}
+
+/* The rows for a request: one that came to the wrong home shows a wrong route, and is told. */
 static struct home_rows rows_of(const struct asked *q, uint64_t imsi, struct reg_row *reg)
 {
 	struct home_worker *w = q->w;
@@ -122,7 +135,9 @@ void answer_durable(struct home_worker *w)
 			w->feed.again_ms = loop_now(w->loop) + 30000;
 		if (!a)
 			continue;
-		if (to)
+		if (a->path[0])
+			auc_durable(w, a, err);
+		else if (to)
 			dia_node_send(w->node, to, wr_done(err ? &a->refusal : &a->answer));
 		for (size_t i = 0; !err && i < a->cancel_n; i++) {
 			if (!outbox_cancel(w->outbox, a->imsi, &a->cancel[i], loop_now(w->loop)))
@@ -160,19 +175,11 @@ static void air(const struct asked *q)
 	struct aka_key key;
 	struct reg_row reg;
 	struct home_rows rows;
-	enum err err = ERR_NOT_FOUND;
 
 	s6a_air_read(q->in.m, &a);
 	rows = rows_of(q, a.imsi, &reg);
-	if (rows.sub)
-		err = vault_get(w->vault, a.imsi, &key);
-	if (rows.sub && err == ERR_NOT_FOUND)
-		LOG(LOG_NOTE, "home.no_key", kv_id("imsi", a.imsi));
-	else if (rows.sub && err)
-		LOG(LOG_ERROR, "home.key_changed", kv_id("imsi", a.imsi),
-		    KV("error", err_text(err)), KV_CLAUSE("R-3.1.c"));
 	w->means.wall_ms = loop_wall(w->loop);
-	authenticate(&w->self, &w->means, &rows, err ? NULL : &key, &a, &r);
+	authenticate(&w->self, &w->means, &rows, worker_key(w, &rows, a.imsi, &key), &a, &r);
 	secret_wipe(&key, sizeof key);
 	tell(q, a.imsi, r.result);
 	resync_tell(q, &a, &r);

@@ -1,5 +1,6 @@
 /* Authentication vectors (TS 29.272 5.2.3.1, TS 33.401 6.1, TS 33.102 6.3). No vector needs a
  * write; only a genuine resynchronisation stores something. */
+#include "crypto/kdf.h"
 #include "home/procedure.h"
 
 #define EPS_RATS (RAT_WB_EUTRAN | RAT_NB_IOT | RAT_LTE_M)
@@ -35,15 +36,15 @@ static enum result choose(const struct home_self *self, const struct profile_row
 
 /* TS 33.102 6.3.5. A forged or replayed AUTS changes nothing: the vectors go out under the old
  * difference. */
-static void resync(const struct auth_means *means, const struct aka_key *key,
-		   const struct auth_request *q, struct auth_result *out)
+static void resync(const struct auth_means *means, const struct aka_key *key, struct view auts,
+		   struct auth_result *out)
 {
 	uint64_t sqn_ms;
 	int64_t dif;
 
-	if (q->resync.n != RAND_N + AUTS_N)
+	if (auts.n != RAND_N + AUTS_N)
 		return;
-	if (aka_resync(means->aka, key, q->resync.p, q->resync.p + RAND_N, &sqn_ms))
+	if (aka_resync(means->aka, key, auts.p, auts.p + RAND_N, &sqn_ms))
 		return;
 	out->resynced = true;
 	dif = sqn_dif(means->sqn, means->wall_ms, out->reg.dif, sqn_ms);
@@ -103,6 +104,12 @@ static enum err utran_vectors(const struct home_self *self, const struct auth_me
 	return err;
 }
 
+/* The key of the algorithm that the record names. */
+static bool keyed(const struct home_rows *rows, const struct aka_key *key)
+{
+	return key && key->alg == (rows->sub->alg == ALG_TUAK ? AKA_TUAK : AKA_MILENAGE);
+}
+
 void authenticate(const struct home_self *self, const struct auth_means *means,
 		  const struct home_rows *rows, const struct aka_key *key,
 		  const struct auth_request *q, struct auth_result *out)
@@ -117,14 +124,98 @@ void authenticate(const struct home_self *self, const struct auth_means *means,
 	out->result = choose(self, rows->profile, q, out);
 	if (out->result)
 		return;
-	if (!key || key->alg != (rows->sub->alg == ALG_TUAK ? AKA_TUAK : AKA_MILENAGE)) {
+	if (!keyed(rows, key)) {
 		out->result = RESULT_NO_VECTORS;
 		return;
 	}
-	resync(means, key, q, out);
+	resync(means, key, q->resync, out);
 	err = eps_vectors(self, means, key, q, out);
 	if (!err)
 		err = utran_vectors(self, means, key, q, out);
+	if (err)
+		out->result = RESULT_NO_VECTORS;
+}
+
+/* --- Wi-Fi --- */
+
+#define ODB_ALL_PACKET 1u /* bit 0 of Operator-Determined-Barring (TS 29.272 7.3.30) */
+
+enum result wifi_check(const struct home_rows *rows, uint16_t methods, uint64_t wall_ms)
+{
+	enum result result = subscriber_check(rows, 0, 0, wall_ms);
+	uint16_t has = rows->profile ? rows->profile->services & methods : 0;
+
+	if (result)
+		return result;
+	if (rows->profile->odb & ODB_ALL_PACKET)
+		return RESULT_BARRED;
+	if (!has)
+		return RESULT_NO_WIFI;
+	return has == SERVICE_WIFI_SIM && !(rows->profile->rats & RAT_GERAN) ? RESULT_RAT : RESULT_OK;
+}
+
+/* A card answers a bare RAND with SRES and Kc: no SQN goes in, and none is spent. */
+static enum err triplets(const struct auth_means *means, const struct aka_key *key, struct auth_result *out)
+{
+	enum err err = ERR_OK;
+
+	for (uint32_t i = 0; i < out->utran_n && !err; i++)
+		err = vector(means, key, 0, &out->utran[i]);
+	return err;
+}
+
+static enum err prime(const struct wifi_request *q, struct aka_vector *v)
+{
+	struct secret16 ck = v->ck, ik = v->ik;
+	enum err err = ERR_OK;
+
+	if (q->network.n > 0)
+		err = kdf_prime(&ck, &ik, q->network, v->autn, &v->ck, &v->ik);
+	secret_wipe(&ck, sizeof ck);
+	secret_wipe(&ik, sizeof ik);
+	return err;
+}
+
+static enum err quintuplets(const struct home_self *self, const struct auth_means *means,
+			    const struct aka_key *key, const struct wifi_request *q, bool separate,
+			    struct auth_result *out)
+{
+	uint64_t ind = (uint64_t)self->node_id * 8 + DOMAIN_WLAN, seq;
+	struct aka_key k = *key;
+	enum err err =
+	    sqn_issue(means->sqn, out->reg.imsi, means->wall_ms, out->reg.dif, out->utran_n, &seq);
+
+	k.amf[0] = (uint8_t)(separate ? k.amf[0] | SEPARATION : k.amf[0] & ~SEPARATION);
+	for (uint32_t i = 0; i < out->utran_n && !err; i++) {
+		err = vector(means, &k, (seq + i) << 5 | ind, &out->utran[i]);
+		if (!err)
+			err = prime(q, &out->utran[i]);
+	}
+	secret_wipe(&k, sizeof k);
+	return err;
+}
+
+void authenticate_wifi(const struct home_self *self, const struct auth_means *means,
+		       const struct home_rows *rows, const struct aka_key *key,
+		       const struct wifi_request *q, struct auth_result *out)
+{
+	bool separate;
+	enum err err;
+
+	memset(out, 0, sizeof *out);
+	out->reg = *rows->reg;
+	out->result = wifi_check(rows, q->methods, means->wall_ms);
+	if (out->result)
+		return;
+	if (!keyed(rows, key)) {
+		out->result = RESULT_NO_VECTORS;
+		return;
+	}
+	resync(means, key, q->resync, out);
+	out->gsm = (q->methods & SERVICE_WIFI_SIM) != 0;
+	out->utran_n = at_most(q->n < 1 ? 1 : q->n, self->vector_max);
+	separate = (rows->profile->services & q->methods & SERVICE_WIFI_AKA_PRIME) != 0;
+	err = out->gsm ? triplets(means, key, out) : quintuplets(self, means, key, q, separate, out);
 	if (err)
 		out->result = RESULT_NO_VECTORS;
 }

@@ -244,6 +244,10 @@ static enum err join_loop(struct home *h, const struct home_conf *conf, char why
 
 	if (err)
 		return says(why, err, "cannot watch the commits of", stores_of(conf));
+	if (conf->auc.path)
+		err = auc_open(&h->w.auc, &conf->auc, why);
+	if (!err && h->w.auc)
+		err = loop_watch(l, auc_fd(h->w.auc), auc_readable, &h->w);
 	for (size_t i = 0; i < conf->listen_n && !err; i++) {
 		const struct endpoint *e = &conf->listen[i];
 
@@ -337,6 +341,7 @@ void home_free(struct home *h)
 	if (w->means.aka)
 		aka_free(w->means.aka);
 	secret_wipe(&h->chores.priv, sizeof h->chores.priv);
+	auc_close(w->auc);
 	if (w->outbox)
 		outbox_free(w->outbox);
 	if (w->waiting)

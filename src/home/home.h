@@ -1,6 +1,7 @@
 /* The home role: IoT HSS and EIR (S6a, S6d: TS 29.272; S13). Answers from the serving copy; keys in
  * the vault `auc`; registrations durable before the answer. */
 #pragma once
+#include "home/auc_socket.h"
 #include "loop/loop.h"
 #include "loop/tls.h"
 
@@ -20,6 +21,7 @@ struct home_conf {
 	bool unknown_equipment_ok; /* an IMEI without an entry is white (else 5422) */
 	uint32_t watchdog_ms;
 	uint32_t vector_max; /* vectors a request, 1..5 */
+	struct auc_conf auc; /* path NULL: no Wi-Fi access */
 	uint32_t pace;	     /* CLR, IDR, DSR a second that home sends by itself; 0: 200 */
 };
 

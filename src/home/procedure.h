@@ -55,7 +55,7 @@ uint16_t rats_of_type(uint32_t rat_type);
 #define VECTOR_MAX 5
 
 /* The serving domains, a range of SQN for each (facts/sim.md 3.2). */
-enum domain { DOMAIN_MME, DOMAIN_SGSN, DOMAIN_N };
+enum domain { DOMAIN_MME, DOMAIN_SGSN, DOMAIN_WLAN, DOMAIN_N };
 
 struct auth_request {
 	uint64_t imsi, plmn;
@@ -92,6 +92,28 @@ struct auth_means {
 void authenticate(const struct home_self *self, const struct auth_means *means,
 		  const struct home_rows *rows, const struct aka_key *key,
 		  const struct auth_request *q, struct auth_result *out);
+
+/* --- Vectors for Wi-Fi access: EAP-SIM, EAP-AKA, EAP-AKA' (R-5.3.a; TS 33.234 6.1, TS 33.402 6) --- */
+
+struct wifi_request {
+	uint64_t imsi;	     /* 0: the identity is no IMSI */
+	uint16_t methods;    /* of SERVICE_WIFI: what the vectors may be used for; SIM or AKA, not both */
+	uint32_t n;	     /* vectors asked for */
+	struct view network; /* its name: CK' and IK' in place of CK and IK; empty: as they are */
+	struct view resync;  /* RAND and AUTS of a failed challenge, 30 octets; empty: none */
+};
+
+/* May this subscription use Wi-Fi by one of these methods? The profile must say so: its services hold
+ * the method, and its rats GERAN where the method needs 2G vectors. */
+enum result wifi_check(const struct home_rows *rows, uint16_t methods, uint64_t wall_ms);
+
+/* The same results as above, in `utran`; `gsm`: they are to be sent as triplets, and no SQN was
+ * spent on them. The separation bit of the AMF is set when EAP-AKA' is asked for and the profile has
+ * it (TS 33.402 6.2): whoever asks without a network's name then holds keys that KASME could be made
+ * from, and is to be guarded as home is. `key` and wiping as above. */
+void authenticate_wifi(const struct home_self *self, const struct auth_means *means,
+		       const struct home_rows *rows, const struct aka_key *key,
+		       const struct wifi_request *q, struct auth_result *out);
 
 /* --- Location Update (5.2.1.1) --- */
 

@@ -33,7 +33,7 @@ uint32_t told_digest(const struct sub_row *sub, const struct profile_row *profil
 	all.msisdn = sub->msisdn;
 	all.prio = sub->prio;
 	all.rats = profile->rats;
-	all.services = profile->services;
+	all.services = profile->services & (uint16_t)~SERVICE_WIFI; /* no node is told of it */
 	all.ul = profile->ul_bps;
 	all.dl = profile->dl_bps;
 	all.tau = profile->tau_s;

@@ -9,10 +9,11 @@
 
 struct waiting_answer {
 	uint32_t index, life; /* the token is made of them */
-	uint32_t conn;	      /* who asked */
+	uint32_t conn;	      /* who asked; 0: by datagram, the path below */
 	bool used;
 	uint8_t cancel_n;
 	uint64_t imsi;
+	char path[108];	      /* of the asker's Unix socket */
 	struct cancel cancel[2];   /* to send once the new registration is durable */
 	struct wr answer, refusal; /* views of the rooms below */
 	uint8_t answer_room[ANSWER_MAX], refusal_room[REFUSAL_MAX];

@@ -1,6 +1,7 @@
 /* One worker thread of home: a loop, a Diameter node, readers of its own. Shared by the files of
  * this room. */
 #pragma once
+#include "home/auc_socket.h"
 #include "home/feed.h"
 #include "home/home.h"
 #include "home/waiting.h"
@@ -33,6 +34,7 @@ struct home_worker {
 	struct vault_read *vault;
 	struct auth_means means;
 
+	struct auc *auc; /* NULL: no Wi-Fi access */
 	struct waiting *waiting;
 	struct outbox *outbox;
 	struct feed feed;
@@ -48,6 +50,10 @@ struct home_worker {
  * partition is none of ours (R-5.1.i): one that moved there is withdrawn here, as a deleted one is. */
 struct home_rows worker_rows(struct home_worker *w, uint64_t imsi, struct reg_row *reg);
 
+/* The key of a subscriber, into the caller's room, to be wiped; NULL, with an event, when the vault has
+ * none that is whole. */
+const struct aka_key *worker_key(struct home_worker *w, const struct home_rows *rows, uint64_t imsi,
+				 struct aka_key *room);
 /* A new state of the records for this batch; without a whole one (`fresh`), no procedure runs. */
 void worker_renew(struct home_worker *w);
 

@@ -50,7 +50,17 @@ enum rat_bit {
 	RAT_NR = 32,
 };
 
-enum service_bit { SERVICE_SMS_MO = 1, SERVICE_SMS_MT = 2, SERVICE_VOICE = 4, SERVICE_LCS = 8 };
+/* Wi-Fi by the EAP method that is allowed (R-5.3.a): EAP-SIM, EAP-AKA, EAP-AKA'. */
+enum service_bit {
+	SERVICE_SMS_MO = 1,
+	SERVICE_SMS_MT = 2,
+	SERVICE_VOICE = 4,
+	SERVICE_LCS = 8,
+	SERVICE_WIFI_SIM = 16,
+	SERVICE_WIFI_AKA = 32,
+	SERVICE_WIFI_AKA_PRIME = 64,
+	SERVICE_WIFI = SERVICE_WIFI_SIM | SERVICE_WIFI_AKA | SERVICE_WIFI_AKA_PRIME
+};
 
 struct apn_row {
 	char name[64];        /* Service-Selection; never "*" */

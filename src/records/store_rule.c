@@ -134,6 +134,11 @@ static enum err profile(struct store *st, const struct row *new, struct say *s)
 		say(s, "binding: a critical profile only alerts (R-5.1.g)");
 		return ERR_REFUSED;
 	}
+	if ((services & SERVICE_WIFI_SIM) && !(row_at(new, COL_PROFILE_RATS)->num & RAT_GERAN)) {
+		say(s, "services: EAP-SIM needs 2G vectors, which a profile without geran in rats does "
+		       "not have; wifi-aka needs none (R-5.3.a)");
+		return ERR_REFUSED;
+	}
 	for (unsigned int c = COL_PROFILE_APN1; c <= COL_PROFILE_APN4 && !err; c++) {
 		if (row_at(new, c)->text.n > 0)
 			err = apn_fits(new, row_at(new, c)->text, s);
