@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *const tables[] = {
@@ -67,7 +68,7 @@ static enum err prepare_object(struct store *st, enum object o)
 {
 	const char *table = model_objects[o].table;
 	const char *key = model_columns[model_objects[o].first].name;
-	char names[512], marks[128], sql[2048];
+	char names[1024], marks[128], sql[2048];
 
 	columns(o, names, sizeof names, "");
 	columns(o, marks, sizeof marks, "?");
@@ -91,19 +92,14 @@ static enum err prepare_object(struct store *st, enum object o)
 	return ERR_OK;
 }
 
-static enum err make_tables(struct store *st)
+/* All or none, should we die here: within one transaction. */
+static enum err make_tables(struct store *st, char why[256])
 {
-	char sql[2048];
-	enum err err = store_sql(st, "BEGIN IMMEDIATE"); /* all or none, should we die here */
+	enum err err = store_layout(st, why);
 
-	for (enum object o = 0; o < OBJ_N && !err; o++) {
-		model_sql(o, sql, sizeof sql);
-		err = store_sql(st, sql);
-	}
 	for (size_t i = 0; i < sizeof tables / sizeof *tables && !err; i++)
 		err = store_sql(st, tables[i]);
-	snprintf(sql, sizeof sql, "PRAGMA user_version=%d; COMMIT", STORE_FORMAT);
-	return err ? err : store_sql(st, sql);
+	return err;
 }
 
 static enum err prepare(struct store *st)
@@ -243,10 +239,37 @@ enum err store_load_state(struct store *st)
 		err = ERR_OK;
 	}
 	sqlite3_finalize(q);
-	st->profile_name[0] = st->tenant_name[0] = 0;
+	st->profile_name[0] = st->tenant_name[0] = st->quota_tenant[0] = 0;
 	st->batches_known = false;
 	store_fresh_drop(st);
 	return err ? err : load_seals(st);
+}
+
+/* The tables as this build has them, made or brought up to date in one transaction. */
+static enum err settle_tables(struct store *st, char why[256])
+{
+	struct timespec now;
+	char sql[64];
+	enum err err = store_sql(st, "BEGIN IMMEDIATE");
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (!err)
+		err = make_tables(st, why);
+	if (!err)
+		err = prepare(st);
+	if (!err)
+		err = store_load_state(st);
+	if (!err)
+		err = store_layout_settle(st, (uint64_t)now.tv_sec * 1000, why);
+	snprintf(sql, sizeof sql, "PRAGMA user_version=%d", STORE_FORMAT);
+	if (!err)
+		err = store_sql(st, sql);
+	if (err)
+		return err; /* closing rolls it back */
+	if (st->format == 0 || (st->format == STORE_FORMAT && !st->migrated && !st->renumbered))
+		return store_sql(st, "COMMIT");
+	st->open = true;
+	return store_commit(st); /* with its entry in the journal */
 }
 
 static enum err open_db(struct store *st, char why[256])
@@ -273,8 +296,9 @@ static enum err open_db(struct store *st, char why[256])
 			    "PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536; "
 			    "PRAGMA wal_autocheckpoint=16384");
 	fresh = !err && is_fresh(st);
-	if (!err && !fresh && user_version(st) != STORE_FORMAT) {
-		snprintf(why, 256, "%.160s: not of format %d", path, STORE_FORMAT);
+	st->format = fresh ? 0 : user_version(st);
+	if (!err && !fresh && (st->format < 1 || st->format > STORE_FORMAT)) {
+		snprintf(why, 256, "%.160s: of format %d, not of 1 to %d", path, st->format, STORE_FORMAT);
 		return ERR_CORRUPT;
 	}
 	if (!err)
@@ -284,14 +308,10 @@ static enum err open_db(struct store *st, char why[256])
 	if (!err)
 		err = make_rooms(st);
 	if (!err)
-		err = make_tables(st);
-	if (!err)
-		err = prepare(st);
-	if (!err)
-		err = store_load_state(st);
+		err = settle_tables(st, why);
 	if (err == ERR_KEY)
 		snprintf(why, 256, "%.120s/keeper.key does not fit %.100s", st->dir, path);
-	else if (err)
+	else if (err && !why[0])
 		snprintf(why, 256, "%.160s: damaged or not ours: %.60s", path, sqlite3_errmsg(st->db));
 	return err == ERR_IO ? ERR_CORRUPT : err;
 }
@@ -340,6 +360,9 @@ static enum err open_reader(struct store *st, const struct store *of, char why[2
 	st->anchor = store_anchor_read(st, &st->anchor_seq, st->anchor_head);
 	if (!err)
 		err = store_sql(st, "PRAGMA query_only=ON; BEGIN");
+	st->format = STORE_FORMAT;
+	if (!err)
+		err = store_layout(st, why);
 	if (!err)
 		err = prepare(st);
 	return err ? err : store_load_state(st);

@@ -309,6 +309,7 @@ static enum err carry_out(struct store *st, const struct who *who, const struct 
 		err = store_insert(st, new, s);
 	if (err)
 		return err;
+	quota_changed(st, old, new);
 	err = store_change_add(st, old, new);
 	if (!err)
 		err = store_journal_add(st, &entry);
@@ -392,6 +393,8 @@ enum err store_edit(struct store *st, const struct who *who, const struct edit *
 		return ERR_OK; /* nothing changes: nothing to ask, nothing to tell */
 	if (!err)
 		err = rule_judge(st, was, is, s);
+	if (!err && is)
+		err = quota_judge(st, was, is, s);
 	if (!err && rule_four_eyes(st, was, is, who->now_ms, s))
 		err = four_eyes(st, who, e, approval, s);
 	return err ? err : carry_out(st, who, e, was, is, s);

@@ -6,7 +6,8 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
-#define STORE_FORMAT 1
+/* 1: no table `layout`; otherwise the same. */
+#define STORE_FORMAT 2
 #define MAC_BYTES    crypto_auth_hmacsha256_BYTES
 #define HASH_BYTES   crypto_hash_sha256_BYTES
 
@@ -50,8 +51,14 @@ struct store {
 	uint32_t profile_id, tenant_id;
 	uint8_t profile_prio;
 	char tenant_name[NAME_MAX_BYTES];
+	/* Of the tenant asked for last, its critical subscriptions; "" = none. */
+	char quota_tenant[NAME_MAX_BYTES];
+	uint64_t quota_n;
 	bool batches_known, batches; /* are there ranges of a partition (join_batch)? */
 	struct row blank[OBJ_N];     /* with every default: row_init, once */
+	struct row absent[OBJ_N];    /* F_LATER columns as rows have them that were written before */
+	int format;                  /* of the store when it was opened; 0 = there was none */
+	unsigned int migrated, renumbered; /* columns that were added; whose choices have other numbers */
 	struct digest *mac, *chain;  /* of rows, under the key; of the journal */
 	/* What the last transactions changed, as it was written: what is published right after
 	 * need not be read again. */
@@ -73,6 +80,13 @@ int store_anchor(const struct store *st, uint64_t seq, const uint8_t head[HASH_B
 /* What journal.head says. False: it is missing, or not by our key. */
 bool store_anchor_read(const struct store *st, uint64_t *seq, uint8_t head[HASH_BYTES]);
 
+/* store_layout.c. In the transaction that makes the tables: those that are missing, the columns that are,
+ * st->absent. ERR_CORRUPT with the reason: tables of a newer Merlon, or not as any Merlon made them. */
+enum err MUST_USE store_layout(struct store *st, char why[256]);
+/* Then, when rows can be read and written: choices whose numbers have moved, by their names; what was done
+ * goes into the journal. */
+enum err MUST_USE store_layout_settle(struct store *st, uint64_t now_ms, char why[256]);
+
 /* store_row.c: rows, MACs and seals */
 enum err MUST_USE store_find(struct store *st, enum object o, struct view key, struct row *r);
 enum err MUST_USE store_find_id(struct store *st, enum object o, int64_t id, struct row *r);
@@ -91,6 +105,11 @@ enum err MUST_USE rule_judge(struct store *st, const struct row *old, const stru
 bool rule_four_eyes(struct store *st, const struct row *old, const struct row *new, uint64_t now_ms,
 		    struct say *s);
 unsigned int rule_prio(struct store *st, const struct row *sub);
+
+/* store_quota.c: would the tenant have more critical subscriptions than it may (R-5.6.1.m)? `old` may be
+ * NULL. And what was written, after it was. */
+enum err MUST_USE quota_judge(struct store *st, const struct row *old, const struct row *new, struct say *s);
+void quota_changed(struct store *st, const struct row *old, const struct row *new);
 
 /* store_log.c: journal and change feed */
 struct entry {

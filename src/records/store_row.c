@@ -5,10 +5,18 @@
 
 #include <stdio.h>
 
-#define MAC_ROOM (ROW_ROOM + 64 + 8 * (COLUMN_MAX + 4))
+#define MAC_ROOM (ROW_ROOM + 64 + 64 * COLUMN_MAX)
 
-/* Over the table's name, id, version and every column in the order of model.tab, each with its
- * length. */
+static void mac_cell(struct wr *w, const struct column *c, const struct cell *cell)
+{
+	wr_be(w, model_is_num(c->kind) ? (uint64_t)cell->num : cell->text.n, 8);
+	if (!model_is_num(c->kind))
+		wr_view(w, cell->text);
+}
+
+/* Over the table's name, id, version and every column of the first release in the order of model.tab, each
+ * with its length; then, by name, the later columns that are not as rows have them that were written
+ * before there was such a column. So a new column changes no MAC. */
 static enum err row_mac(const struct store *st, const struct row *r, uint8_t mac[MAC_BYTES])
 {
 	const struct column *c = &model_columns[model_objects[r->object].first];
@@ -21,13 +29,20 @@ static enum err row_mac(const struct store *st, const struct row *r, uint8_t mac
 	wr_be(&w, (uint64_t)r->id, 8);
 	wr_be(&w, r->version, 8);
 	for (unsigned int i = 0; i < model_n(r->object); i++) {
-		const struct cell *cell = &r->cell[i];
-
-		wr_be(&w, model_is_num(c[i].kind) ? (uint64_t)cell->num : cell->text.n, 8);
-		if (!model_is_num(c[i].kind))
-			wr_view(&w, cell->text);
+		if (!(c[i].flags & F_LATER))
+			mac_cell(&w, &c[i], &r->cell[i]);
 	}
-	return digest_of(st->mac, (struct view){ in, w.n }, mac);
+	for (unsigned int i = 0; i < model_n(r->object); i++) {
+		const struct cell *absent = &st->absent[r->object].cell[i];
+
+		if (!(c[i].flags & F_LATER) || (r->cell[i].num == absent->num &&
+						view_eq(r->cell[i].text, absent->text)))
+			continue;
+		wr_be(&w, strlen(c[i].name), 8);
+		wr_view(&w, view_of(c[i].name));
+		mac_cell(&w, &c[i], &r->cell[i]);
+	}
+	return w.err ? w.err : digest_of(st->mac, (struct view){ in, w.n }, mac);
 }
 
 void store_tampered(const struct row *r)

@@ -459,7 +459,7 @@ TEST(export_backup_and_what_the_socket_allows)
 	check_eq(file.st_mode & 0777, 0600);
 	check_eq(ask(KEEP_SET, "", "tenant", "meters", "contact=a, \"b\"", 0), ERR_OK);
 	check_eq(ask(KEEP_EXPORT, "", "tenant", "", "", 0), ERR_OK);
-	check(view_eq(rep.text[KEEP_BODY], VIEW("name,contact\nmeters,\"a, \"\"b\"\"\"\n")));
+	check(view_eq(rep.text[KEEP_BODY], VIEW("name,contact,critical_max\nmeters,\"a, \"\"b\"\"\",0\n")));
 	check_eq(ask(KEEP_MODEL, "", "subscription", "", "", 0), ERR_OK);
 	check(said(KEEP_BODY, "\"name\":\"imsi\""));
 	check_eq(ask(KEEP_GET, "", "spaceship", "x", "", 0), ERR_NOT_FOUND);
