@@ -36,15 +36,16 @@ static enum err lock_dir(struct reg *r, const char *path, const char *dir, char 
 	return ERR_OK;
 }
 
-/* The head, written when the file is new, and the cursor. */
+/* The head, written when the file is new or of the first version, and the cursor. */
 static int read_meta(struct reg *r, MDB_txn *txn, bool *ours)
 {
-	struct reg_head head = { REG_MAGIC, sizeof(struct reg_row) };
+	struct reg_head head = { REG_MAGIC, sizeof(struct reg_row) }, old = { REG_MAGIC, REG_ROW_OLD };
 	uint64_t id = 0;
 	MDB_val key = db_u64(&id), val;
 	int rc = mdb_get(txn, r->meta, &key, &val);
 
-	if (rc == MDB_NOTFOUND) {
+	if (rc == MDB_NOTFOUND || (rc == 0 && val.mv_size == sizeof old &&
+				   memcmp(val.mv_data, &old, sizeof old) == 0)) {
 		val = (MDB_val){ sizeof head, &head };
 		rc = mdb_put(txn, r->meta, &key, &val, 0);
 	}
@@ -222,10 +223,8 @@ static enum err read_durable(struct reg_worker *w, uint64_t imsi, struct reg_row
 	if (rc != 0)
 		return ERR_IO;
 	rc = mdb_get(w->txn, w->reg->rows, &key, &val);
-	if (rc == 0 && val.mv_size != sizeof *row)
+	if (rc == 0 && !reg_unpack(val, row))
 		rc = MDB_CORRUPTED;
-	if (rc == 0)
-		memcpy(row, val.mv_data, sizeof *row);
 	mdb_txn_reset(w->txn);
 	return db_err(rc);
 }

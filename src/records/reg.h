@@ -12,7 +12,10 @@ enum reg_flag {
 	REG_SGSN = 2,         /* registered in an SGSN (S6d) */
 	REG_PURGED_MME = 4,
 	REG_PURGED_SGSN = 8,
+	REG_VLR = 16,         /* registered for circuit-switched services (MAP D, GSUP) */
+	REG_PURGED_VLR = 32,
 };
+#define REG_SERVED (REG_MME | REG_SGSN | REG_VLR)
 
 struct reg_node {
 	char host[REG_HOST], realm[REG_HOST];
@@ -32,7 +35,26 @@ struct reg_row {
 	uint8_t rat;
 	uint8_t told_life;    /* enum life */
 	uint8_t spare[5];
+	struct reg_node vlr;  /* last: rows of before it was there end here, and are still read */
 };
+
+static const uint8_t reg_kinds[] = { REG_MME, REG_SGSN, REG_VLR };
+
+/* The part of a row for one kind of node (REG_MME, REG_SGSN, REG_VLR), and its flag 'purged'. */
+static inline struct reg_node *reg_node(struct reg_row *row, uint8_t kind)
+{
+	return kind == REG_MME ? &row->mme : kind == REG_SGSN ? &row->sgsn : &row->vlr;
+}
+
+static inline const struct reg_node *reg_node_of(const struct reg_row *row, uint8_t kind)
+{
+	return kind == REG_MME ? &row->mme : kind == REG_SGSN ? &row->sgsn : &row->vlr;
+}
+
+static inline uint8_t reg_purged(uint8_t kind)
+{
+	return kind == REG_MME ? REG_PURGED_MME : kind == REG_SGSN ? REG_PURGED_SGSN : REG_PURGED_VLR;
+}
 
 struct reg;
 enum err MUST_USE reg_open(struct reg **r, const char *dir, char why[256]);

@@ -55,6 +55,18 @@ enum err MUST_USE reg_open_sized(struct reg **r, const char *dir, size_t map_byt
 /* The committer thread; `arg` is the struct reg. Ends when `stop` is set and the queue is empty. */
 void *reg_commit_run(void *arg);
 
+#define REG_ROW_OLD offsetof(struct reg_row, vlr) /* bytes of a row of the first version */
+
+/* A row as the file has it. False: it is none. */
+static inline bool reg_unpack(MDB_val v, struct reg_row *row)
+{
+	if (v.mv_size != sizeof *row && v.mv_size != REG_ROW_OLD)
+		return false;
+	memset(row, 0, sizeof *row);
+	memcpy(row, v.mv_data, v.mv_size);
+	return true;
+}
+
 static inline struct reg_put **reg_bucket(struct reg *r, uint64_t imsi)
 {
 	return &r->bucket[(imsi * 0x9e3779b97f4a7c15u) >> 50];

@@ -11,7 +11,7 @@ static void insert(struct scan *s, const struct reg_row *row)
 {
 	size_t at = s->n;
 
-	if (row->imsi <= s->after || (row->flags & (REG_MME | REG_SGSN)) == 0)
+	if (row->imsi <= s->after || (row->flags & REG_SERVED) == 0)
 		return;
 	while (at > 0 && s->out[at - 1].imsi > row->imsi)
 		at--;
@@ -56,9 +56,8 @@ static void add_durable(struct scan *s, struct reg *r, MDB_txn *txn)
 		return;
 	for (rc = mdb_cursor_get(c, &key, &val, MDB_SET_RANGE); rc == 0;
 	     rc = mdb_cursor_get(c, &key, &val, MDB_NEXT)) {
-		if (val.mv_size != sizeof row)
+		if (!reg_unpack(val, &row))
 			break;
-		memcpy(&row, val.mv_data, sizeof row);
 		if (s->n == s->max && row.imsi > s->out[s->n - 1].imsi)
 			break;
 		if (!queued(r, row.imsi))

@@ -369,6 +369,57 @@ TEST(a_second_home_and_a_foreign_file_are_refused)
 	temp_gone(dir);
 }
 
+/* Make of a file what the first version wrote: rows without a VLR, and its head. */
+static void age(const char *dir)
+{
+	uint64_t zero = 0, head[2] = { REG_MAGIC, REG_ROW_OLD };
+	struct reg_row first = row(1, 7);
+	MDB_val key = db_u64(&first.imsi), old = { REG_ROW_OLD, &first }, id = db_u64(&zero),
+		meta = { sizeof head, head };
+	char path[TEMP_PATH + 32];
+	MDB_dbi dbi[2];
+	MDB_env *env;
+	MDB_txn *txn;
+
+	snprintf(path, sizeof path, "%s/registrations", dir);
+	check_eq(mdb_env_create(&env), 0);
+	check_eq(mdb_env_set_maxdbs(env, 2), 0);
+	check_eq(mdb_env_open(env, path, 0, 0600), 0);
+	check_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	check_eq(mdb_dbi_open(txn, "rows", MDB_INTEGERKEY, &dbi[0]), 0);
+	check_eq(mdb_dbi_open(txn, "meta", MDB_INTEGERKEY, &dbi[1]), 0);
+	check_eq(mdb_put(txn, dbi[0], &key, &old, 0), 0);
+	check_eq(mdb_put(txn, dbi[1], &id, &meta, 0), 0);
+	check_eq(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+}
+
+TEST(registrations_of_the_first_version_are_kept)
+{
+	char dir[TEMP_PATH];
+	struct reg *r = open_reg(temp_dir(dir), records_room);
+	struct reg_worker *w = reg_worker(r);
+	struct reg_row out[3], had;
+
+	check_eq(put(w, 2, 9, 1), ERR_OK);
+	done(w, 1, ERR_OK);
+	reg_close(r);
+	age(dir);
+	for (int i = 0; i < 2; i++) { /* the second time it is no longer old */
+		r = open_reg(dir, records_room);
+		w = reg_worker(r);
+		check_eq(reg_scan(w, 0, out, 3), 2);
+		check_eq(reg_get(w, IMSI(1), &had), ERR_OK);
+		check_eq(had.profile_version, 7);
+		check(strcmp(had.mme.host, "mme7.example") == 0 && had.vlr.host[0] == 0);
+		had.flags |= REG_VLR;
+		check_eq(reg_put(w, &had, 2), ERR_OK);
+		done(w, 2, ERR_OK);
+		reg_close(r);
+	}
+	temp_gone(dir);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -382,5 +433,6 @@ int main(int argc, char **argv)
 		T(registrations_go_on_when_the_disk_has_room_again),
 		T(a_row_made_out_of_one_that_failed_is_refused),
 		T(what_was_acknowledged_survives_a_kill_at_any_moment),
-		T(a_second_home_and_a_foreign_file_are_refused), { NULL, NULL } });
+		T(a_second_home_and_a_foreign_file_are_refused),
+		T(registrations_of_the_first_version_are_kept), { NULL, NULL } });
 }
