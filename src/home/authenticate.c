@@ -27,6 +27,7 @@ static enum result choose(const struct home_self *self, const struct profile_row
 	if (q->utran_n > 0 && (p->rats & OLD_RATS))
 		out->utran_n = at_most(q->utran_n, self->vector_max);
 	out->gsm = !(p->rats & RAT_UTRAN);
+	out->geran = p->rats & RAT_GERAN;
 	if (q->eps_n > 0 && out->eps_n == 0 && !q->utran_now)
 		return RESULT_NO_EPS; /* what it is waiting for cannot come */
 	if (out->eps_n > 0 || out->utran_n > 0)
@@ -89,7 +90,7 @@ static enum err utran_vectors(const struct home_self *self, const struct auth_me
 			      const struct aka_key *key, const struct auth_request *q,
 			      struct auth_result *out)
 {
-	uint64_t ind = (uint64_t)self->node_id * 8 + DOMAIN_SGSN;
+	uint64_t ind = (uint64_t)self->node_id * 8 + q->domain;
 	struct aka_key k = *key;
 	uint64_t seq = 0;
 	enum err err = ERR_OK;
@@ -122,6 +123,8 @@ void authenticate(const struct home_self *self, const struct auth_means *means,
 	if (out->result)
 		return;
 	out->result = choose(self, rows->profile, q, out);
+	if (!out->result && q->domain == DOMAIN_VLR)
+		out->result = node_fits(rows->profile, REG_VLR, UINT64_MAX, false);
 	if (out->result)
 		return;
 	if (!keyed(rows, key)) {

@@ -18,6 +18,10 @@ struct sync_plan {
  * insertion: an IDR adds and replaces, it takes nothing away but APNs. */
 struct sync_plan feed_plan(const struct home_rows *rows, uint64_t own_plmn, uint64_t wall_ms);
 
+/* The nodes (REG_MME, REG_SGSN, REG_VLR) that hold the subscriber now. A purged one does not: it hears
+ * nothing (5.2.1.3.3). */
+uint8_t feed_nodes(const struct reg_row *reg);
+
 /* The node has done it: how the registration reads from now on. */
 void feed_done(struct reg_row *reg, const struct home_rows *rows, const struct sync_plan *plan,
 	       uint8_t node);

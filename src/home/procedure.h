@@ -1,6 +1,7 @@
 /* The procedures of an HSS and an EIR, without any wire: a request and the rows it concerns go in,
  * a result and what is to be stored and sent come out. No clock, no socket, no store is touched
- * here. S6a, S6d: TS 29.272 5.2; S13: 6.2. */
+ * here. S6a, S6d: TS 29.272 5.2; S13: 6.2. The same serve GSUP, for a home register's VLRs and SGSNs
+ * (TS 29.002 8.1, 8.5, 8.7, 8.8). */
 #pragma once
 #include "crypto/aka.h"
 #include "crypto/sqn.h"
@@ -55,13 +56,14 @@ uint16_t rats_of_type(uint32_t rat_type);
 #define VECTOR_MAX 5
 
 /* The serving domains, a range of SQN for each (facts/sim.md 3.2). */
-enum domain { DOMAIN_MME, DOMAIN_SGSN, DOMAIN_WLAN, DOMAIN_N };
+enum domain { DOMAIN_MME, DOMAIN_SGSN, DOMAIN_WLAN, DOMAIN_VLR, DOMAIN_N };
 
 struct auth_request {
 	uint64_t imsi, plmn;
 	uint8_t plmn_octets[3];	 /* Visited-PLMN-Id as received: goes into KASME */
 	uint32_t eps_n, utran_n; /* vectors asked for; 0: this kind is not */
 	bool utran_now;		 /* Immediate-Response-Preferred for the second kind (7.3.16) */
+	uint8_t domain;		 /* enum domain of the second kind; the first is the MME's */
 	struct view resync;	 /* RAND and AUTS, 30 octets; empty: none */
 };
 
@@ -74,6 +76,7 @@ struct auth_result {
 	enum result result;
 	uint32_t eps_n, utran_n;
 	bool gsm;      /* the second kind as GERAN triplets: the profile knows no UTRAN */
+	bool geran;    /* the profile knows GERAN: SRES and Kc may be given away */
 	bool resynced; /* AUTS was genuine */
 	bool store;    /* the difference changed: store `reg`, answer when it is durable */
 	struct eps_vector eps[VECTOR_MAX];
@@ -132,16 +135,21 @@ enum cancellation {
 	CANCEL_INITIAL_ATTACH
 };
 
+/* A node that is reached by GSUP: its name after this, which no Diameter name begins with, and no realm. */
+#define NODE_GSUP "gsup:"
+
 struct update_request {
 	uint64_t imsi, imei, plmn, features; /* features: Feature-List 1 low, 2 high half */
 	struct view host, realm;
+	uint8_t node;	   /* what registers: REG_MME, REG_SGSN, REG_VLR */
+	uint16_t rats;	   /* enum rat_bit, of a node that names no RAT-Type; 0: `rat_type` says it */
 	uint32_t flags, rat_type; /* enum ulr_flag */
 };
 
 struct cancel {
 	struct reg_node node;
 	uint8_t type; /* enum cancellation */
-	bool mme;
+	uint8_t kind; /* REG_MME, REG_SGSN, REG_VLR */
 };
 
 struct update_result {
@@ -159,8 +167,9 @@ void update_location(const struct home_self *self, const struct home_rows *rows,
 
 enum purged {
 	PURGED_MME = 1,
-	PURGED_SGSN = 2
-}; /* bits of PUR-Flags and, as 'freeze', of PUA-Flags */
+	PURGED_SGSN = 2, /* bits of PUR-Flags and, as 'freeze', of PUA-Flags */
+	PURGED_VLR = 4
+};
 
 struct purge_result {
 	enum result result;
@@ -192,3 +201,11 @@ void check_device(const struct home_self *self, const struct book *book, uint64_
 
 /* Is this the node that serves? (compared as RFC 6733 §4.3.1 does) */
 bool node_is(const struct reg_node *n, struct view host);
+/* Is it reached by GSUP? Such a node hears of no bars and no radio technologies: what it may not serve is
+ * refused or cancelled. */
+bool node_by_gsup(const struct reg_node *n);
+
+/* Can a node of this kind (REG_MME, REG_SGSN, REG_VLR) serve the profile, and carry out its bars? It
+ * cannot: a VLR without a circuit-switched service in the profile (R-5.1.c), one that lacks the feature for a
+ * bar, one reached by GSUP when the profile names neither UTRAN nor GERAN (R-5.1.b). */
+enum result node_fits(const struct profile_row *profile, uint8_t kind, uint64_t features, bool gsup);

@@ -11,6 +11,8 @@ static uint32_t serves(const struct reg_row *reg, struct view host)
 		kinds |= PURGED_MME;
 	if ((reg->flags & REG_SGSN) && node_is(&reg->sgsn, host))
 		kinds |= PURGED_SGSN;
+	if ((reg->flags & REG_VLR) && node_is(&reg->vlr, host))
+		kinds |= PURGED_VLR;
 	return kinds;
 }
 
@@ -27,12 +29,14 @@ void purge(const struct home_rows *rows, struct view host, uint32_t pur_flags,
 		out->result = RESULT_USER_UNKNOWN;
 		return;
 	}
-	if (pur_flags & (PURGED_MME | PURGED_SGSN))
+	if (pur_flags & (PURGED_MME | PURGED_SGSN | PURGED_VLR))
 		kinds &= pur_flags;
 	if (kinds & PURGED_MME)
 		out->reg.flags |= REG_PURGED_MME;
 	if (kinds & PURGED_SGSN)
 		out->reg.flags |= REG_PURGED_SGSN;
+	if (kinds & PURGED_VLR)
+		out->reg.flags |= REG_PURGED_VLR;
 	out->freeze = kinds;
 	out->store = out->reg.flags != rows->reg->flags;
 }

@@ -15,7 +15,8 @@ void s6a_air_read(const struct msg *m, struct auth_request *q)
 {
 	struct view plmn = tab_get(m, AVP_VISITED_PLMN_ID);
 
-	*q = (struct auth_request){.imsi = s6a_imsi(m), .plmn = plmn_of_tbcd(plmn)};
+	*q = (struct auth_request){
+	    .imsi = s6a_imsi(m), .plmn = plmn_of_tbcd(plmn), .domain = DOMAIN_SGSN};
 	memcpy(q->plmn_octets, plmn.p, sizeof q->plmn_octets);
 	q->eps_n = asked(m, AVP_REQUESTED_EUTRAN_AUTHENTICATION_INFO);
 	q->utran_n = asked(m, AVP_REQUESTED_UTRAN_GERAN_AUTHENTICATION_INFO);

@@ -16,12 +16,13 @@ void s6a_ulr_read(const struct msg *m, struct update_request *q)
 	    .flags = dia_u32(tab_get(m, AVP_ULR_FLAGS)),
 	    .rat_type = dia_u32(tab_get(m, AVP_RAT_TYPE)),
 	};
+	q->node = q->flags & ULR_S6A ? REG_MME : REG_SGSN;
 }
 
 void s6a_ula_write(struct wr *w, const struct s6a_in *in, const struct update_request *q,
 		   const struct update_result *u, const struct home_rows *rows, bool compat)
 {
-	bool mme = q->flags & ULR_S6A, ok = u->result == RESULT_OK;
+	bool ok = u->result == RESULT_OK;
 	uint32_t diagnostic = result_rows[u->result].diagnostic;
 	size_t start = s6a_answer_begin(w, in, u->result);
 
@@ -32,7 +33,7 @@ void s6a_ula_write(struct wr *w, const struct s6a_in *in, const struct update_re
 		dia_put_u32(w, AVP_ULA_FLAGS, ULA_SEPARATION);
 	if (ok && u->data)
 		subscription_data_put(w, rows->sub, rows->profile, q->features,
-				      !mme && (q->flags & ULR_GPRS_DATA));
+				      q->node == REG_SGSN && (q->flags & ULR_GPRS_DATA));
 	if (!ok && compat)
 		dia_close(w, dia_open(w, AVP_SUBSCRIPTION_DATA));
 	s6a_answer_end(w, in, start);

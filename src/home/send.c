@@ -107,10 +107,10 @@ static void send_sync(struct home_worker *w, struct outbox_item *it)
 	left = plan.nodes & (uint8_t)~it->did;
 	if (left == 0)
 		left = plan.nodes;
-	it->node = left & REG_MME ? REG_MME : REG_SGSN;
+	it->node = (uint8_t)(left & -left);
 	it->after = reg;
 	feed_done(&it->after, &rows, &plan, it->node);
-	out.to = it->node == REG_MME ? &reg.mme : &reg.sgsn;
+	out.to = reg_node_of(&reg, it->node);
 	hand_over(w, it, out.to, write_sync(w, &out, &rows, &plan, it->node));
 }
 
@@ -127,7 +127,7 @@ static void send_item(struct home_worker *w, struct outbox_item *it)
 		send_sync(w, it);
 		break;
 	case OUTBOX_CANCEL:
-		s6a_clr_write(&w->out, &out, it->cancel.type, it->cancel.mme);
+		s6a_clr_write(&w->out, &out, it->cancel.type, it->cancel.kind == REG_MME);
 		hand_over(w, it, out.to, SENT_CLR);
 		break;
 	case OUTBOX_RESET:
@@ -153,9 +153,8 @@ static void settle_sync(struct home_worker *w, struct outbox_item *it, bool gone
 {
 	struct reg_row reg;
 	struct home_rows rows = worker_rows(w, it->imsi, &reg);
-	const struct reg_node *then = it->node == REG_MME ? &it->after.mme : &it->after.sgsn;
-	const struct reg_node *now = it->node == REG_MME ? &reg.mme : &reg.sgsn;
-	uint8_t both = reg.flags & (REG_MME | REG_SGSN);
+	const struct reg_node *then = reg_node_of(&it->after, it->node), *now = reg_node_of(&reg, it->node);
+	uint8_t all = feed_nodes(&reg);
 
 	outbox_now(w->outbox, it, loop_now(w->loop));
 	if (!rows.sub && it->what != SYNC_CANCEL && !gone)
@@ -165,7 +164,7 @@ static void settle_sync(struct home_worker *w, struct outbox_item *it, bool gone
 	it->did |= it->node;
 	if (gone || it->what == SYNC_CANCEL) {
 		reg.flags &= (uint8_t)~it->node;
-	} else if (both & (uint8_t)~it->did) {
+	} else if (all & (uint8_t)~it->did) {
 		return; /* the other node is yet to be told */
 	} else {
 		reg.told = it->after.told;

@@ -1,6 +1,10 @@
 /* May a subscription be served, where, and over which radio: asked by AIR, ULR and the change feed.
  */
 #include "home/procedure.h"
+#include "home/subscription_data.h"
+
+#define CS_SERVICES (SERVICE_VOICE | SERVICE_SMS_MO | SERVICE_SMS_MT)
+#define ODB_PACKET 7u /* the lowest three bars are of packets (TS 29.272 7.3.30) */
 
 const struct result_row result_rows[RESULT_N] = {
 #define RESULT(id, code, experimental, diagnostic, clause, text)                                   \
@@ -61,6 +65,23 @@ uint16_t rats_of_type(uint32_t rat_type)
 	default:
 		return 0;
 	}
+}
+
+bool node_by_gsup(const struct reg_node *n)
+{
+	return strncmp(n->host, NODE_GSUP, sizeof NODE_GSUP - 1) == 0;
+}
+
+/* A bar that the node cannot carry out is not weakened: it is not served (5.2.1.1.3). */
+enum result node_fits(const struct profile_row *p, uint8_t kind, uint64_t features, bool gsup)
+{
+	if (gsup && !(p->rats & (RAT_UTRAN | RAT_GERAN)))
+		return RESULT_RAT;
+	if (kind != REG_VLR)
+		return subscription_data_fits(p, features) ? RESULT_OK : RESULT_BARRED;
+	if (!(p->services & CS_SERVICES))
+		return RESULT_NO_CS;
+	return (p->odb & ~ODB_PACKET & ~features) == 0 ? RESULT_OK : RESULT_BARRED;
 }
 
 bool node_is(const struct reg_node *n, struct view host)

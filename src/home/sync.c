@@ -11,30 +11,23 @@ enum dsr_flag {
 	DSR_MSISDN = 0x800000
 };
 
-/* Registered nodes that still hold the subscriber. A purged one hears nothing (5.2.1.3.3). */
-static uint8_t serving_nodes(const struct reg_row *reg)
+uint8_t feed_nodes(const struct reg_row *reg)
 {
 	uint8_t nodes = 0;
 
-	if ((reg->flags & REG_MME) && !(reg->flags & REG_PURGED_MME))
-		nodes |= REG_MME;
-	if ((reg->flags & REG_SGSN) && !(reg->flags & REG_PURGED_SGSN))
-		nodes |= REG_SGSN;
+	for (size_t i = 0; i < sizeof reg_kinds; i++) {
+		if ((reg->flags & reg_kinds[i]) && !(reg->flags & reg_purged(reg_kinds[i])))
+			nodes |= reg_kinds[i];
+	}
 	return nodes;
 }
 
-static const struct reg_node *node_of(const struct reg_row *reg, uint8_t node)
-{
-	return node == REG_MME ? &reg->mme : &reg->sgsn;
-}
-
-/* Served no longer at all, no longer in that network, or with bars that the node cannot carry out.
- */
-static bool withdrawn(const struct home_rows *rows, const struct reg_node *n, uint64_t own_plmn,
-		      uint64_t wall_ms)
+/* Served no longer at all, no longer in that network, or what the node cannot see to itself. */
+static bool withdrawn(const struct home_rows *rows, const struct reg_node *n, uint8_t kind,
+		      uint64_t own_plmn, uint64_t wall_ms)
 {
 	return subscriber_check(rows, n->plmn, own_plmn, wall_ms) != RESULT_OK ||
-	       !subscription_data_fits(rows->profile, n->features);
+	       node_fits(rows->profile, kind, n->features, node_by_gsup(n)) != RESULT_OK;
 }
 
 static bool has_context(const struct profile_row *p, uint8_t context)
@@ -74,16 +67,18 @@ static struct s6a_deletion deletion(const struct home_rows *rows, uint64_t featu
 
 struct sync_plan feed_plan(const struct home_rows *rows, uint64_t own_plmn, uint64_t wall_ms)
 {
-	struct sync_plan plan = {.nodes = serving_nodes(rows->reg)};
+	struct sync_plan plan = {.nodes = feed_nodes(rows->reg)};
 	uint64_t features = UINT64_MAX;
 	uint8_t out = 0;
 
-	for (uint8_t node = REG_MME; node <= REG_SGSN; node = (uint8_t)(node << 1)) {
-		if (!(plan.nodes & node))
+	for (size_t i = 0; i < sizeof reg_kinds; i++) {
+		const struct reg_node *n = reg_node_of(rows->reg, reg_kinds[i]);
+
+		if (!(plan.nodes & reg_kinds[i]))
 			continue;
-		features &= node_of(rows->reg, node)->features;
-		if (withdrawn(rows, node_of(rows->reg, node), own_plmn, wall_ms))
-			out |= node;
+		features &= n->features;
+		if (withdrawn(rows, n, reg_kinds[i], own_plmn, wall_ms))
+			out |= reg_kinds[i];
 	}
 	if (plan.nodes == 0)
 		return plan;

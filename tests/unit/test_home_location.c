@@ -36,6 +36,7 @@ static struct update_result update(const struct reg_row *reg, const char *host, 
 				   .plmn = P1,
 				   .host = view_of(host),
 				   .realm = VIEW("epc.mnc001.mcc001.3gppnetwork.org"),
+				   .node = flags & ULR_S6A ? REG_MME : REG_SGSN,
 				   .flags = flags,
 				   .rat_type = rat};
 	struct update_result r;
@@ -43,6 +44,99 @@ static struct update_result update(const struct reg_row *reg, const char *host, 
 	p.rats |= RAT_UTRAN;
 	update_location(&self, &rows, &q, WALL, &r);
 	return r;
+}
+
+/* --- nodes that speak GSUP --- */
+
+#define MSC "gsup:msc-1"
+#define SGSN_2G "gsup:sgsn-1"
+
+static struct profile_row tracker_profile(void)
+{
+	struct profile_row p = meter_profile();
+
+	p.rats = RAT_GERAN | RAT_WB_EUTRAN;
+	p.services = SERVICE_SMS_MT;
+	return p;
+}
+
+static struct update_result update_gsup(const struct reg_row *reg, const struct profile_row *p,
+					uint8_t node, const char *host, uint16_t rats)
+{
+	struct sub_row s = meter_sub();
+	struct home_rows rows = {&s, p, reg};
+	struct home_self self = this_home();
+	struct update_request q = {.imsi = IMSI,
+				   .plmn = OWN,
+				   .host = view_of(host),
+				   .node = node,
+				   .rats = rats,
+				   .flags = node == REG_SGSN ? ULR_SINGLE_REGISTRATION : 0};
+	struct update_result r;
+
+	update_location(&self, &rows, &q, WALL, &r);
+	return r;
+}
+
+TEST(a_vlr_stands_beside_mme_and_sgsn)
+{
+	struct profile_row p = tracker_profile();
+	struct reg_row before = registered(REG_MME);
+	struct update_result r = update_gsup(&before, &p, REG_VLR, MSC, RAT_GERAN | RAT_UTRAN);
+
+	check_eq(r.result, RESULT_OK);
+	check_eq(r.cancel_n, 0);
+	check_eq(r.reg.flags, REG_MME | REG_VLR);
+	check(strcmp(r.reg.vlr.host, MSC) == 0);
+	check_eq(r.reg.told, before.told); /* the MME has not heard of the other profile */
+	r = update_gsup(&r.reg, &p, REG_VLR, "gsup:msc-2", RAT_GERAN);
+	check_eq(r.cancel_n, 1);
+	check_eq(r.cancel[0].kind, REG_VLR);
+	check(strcmp(r.cancel[0].node.host, MSC) == 0);
+	r = update_gsup(&r.reg, &p, REG_SGSN, SGSN_2G, RAT_GERAN); /* an SGSN knows no double registration */
+	check_eq(r.cancel_n, 1);
+	check_eq(r.cancel[0].kind, REG_MME);
+	check_eq(r.reg.flags, REG_SGSN | REG_VLR);
+}
+
+TEST(what_a_gsup_node_may_not_serve_is_refused)
+{
+	struct reg_row none = no_registration();
+	struct profile_row p = tracker_profile();
+
+	check_eq(update_gsup(&none, &p, REG_SGSN, SGSN_2G, RAT_UTRAN).result, RESULT_RAT);
+	p.rats = RAT_NB_IOT; /* .b: no GERAN, no UTRAN */
+	check_eq(update_gsup(&none, &p, REG_SGSN, SGSN_2G, RAT_NB_IOT).result, RESULT_RAT);
+	check_eq(update_gsup(&none, &p, REG_VLR, MSC, RAT_NB_IOT).result, RESULT_RAT);
+	p = tracker_profile();
+	p.services = SERVICE_LCS; /* .c: data only */
+	check_eq(update_gsup(&none, &p, REG_VLR, MSC, RAT_GERAN).result, RESULT_NO_CS);
+	check_eq(update_gsup(&none, &p, REG_SGSN, SGSN_2G, RAT_GERAN).result, RESULT_OK);
+	p = tracker_profile();
+	p.odb = 1; /* packets barred: that is the SGSN's to do, and it cannot */
+	check_eq(update_gsup(&none, &p, REG_SGSN, SGSN_2G, RAT_GERAN).result, RESULT_BARRED);
+	check_eq(update_gsup(&none, &p, REG_VLR, MSC, RAT_GERAN).result, RESULT_OK);
+	p.odb = 8; /* outgoing calls barred */
+	check_eq(update_gsup(&none, &p, REG_SGSN, SGSN_2G, RAT_GERAN).result, RESULT_OK);
+	check_eq(update_gsup(&none, &p, REG_VLR, MSC, RAT_GERAN).result, RESULT_BARRED);
+}
+
+TEST(only_the_vlr_itself_purges_its_registration)
+{
+	struct profile_row p = tracker_profile();
+	struct reg_row none = no_registration();
+	struct reg_row reg = update_gsup(&none, &p, REG_VLR, MSC, RAT_GERAN).reg;
+	struct sub_row s = meter_sub();
+	struct home_rows rows = {&s, &p, &reg};
+	struct purge_result r;
+
+	purge(&rows, VIEW("msc-1"), 0, &r); /* a Diameter host of that name is another node */
+	check_eq(r.freeze, 0);
+	purge(&rows, VIEW(MSC), PURGED_SGSN, &r);
+	check_eq(r.freeze, 0);
+	purge(&rows, VIEW(MSC), PURGED_VLR, &r);
+	check_eq(r.freeze, PURGED_VLR);
+	check_eq(r.reg.flags, REG_VLR | REG_PURGED_VLR);
 }
 
 TEST(the_node_that_served_before_is_cancelled_with_the_right_type)
@@ -101,9 +195,9 @@ TEST(both_old_nodes_are_cancelled_at_once)
 
 	check_eq(r.cancel_n, 2);
 	check_eq(r.cancel[0].type, CANCEL_MME_UPDATE);
-	check(r.cancel[0].mme);
+	check_eq(r.cancel[0].kind, REG_MME);
 	check_eq(r.cancel[1].type, CANCEL_INITIAL_ATTACH);
-	check(!r.cancel[1].mme);
+	check_eq(r.cancel[1].kind, REG_SGSN);
 }
 
 TEST(an_update_keeps_the_sequence_difference_and_ends_a_purge)
@@ -245,7 +339,9 @@ TEST(requests_of_ours_pass_the_rows_of_their_commands)
 	}
 }
 
-TESTS(T(the_node_that_served_before_is_cancelled_with_the_right_type),
+TESTS(T(a_vlr_stands_beside_mme_and_sgsn), T(what_a_gsup_node_may_not_serve_is_refused),
+      T(only_the_vlr_itself_purges_its_registration),
+      T(the_node_that_served_before_is_cancelled_with_the_right_type),
       T(both_old_nodes_are_cancelled_at_once),
       T(an_update_keeps_the_sequence_difference_and_ends_a_purge),
       T(data_are_skipped_only_for_the_node_that_has_them), T(a_radio_the_profile_lacks_is_refused),
