@@ -1,15 +1,13 @@
 #include "crypto/seal.h"
 
 #include "crypto/mb.h"
+#include "crypto/secret_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define NONCE 12
@@ -21,19 +19,6 @@ static enum err refuse(enum err err, const char *path, const char *text, char wh
 {
 	snprintf(why, WHY, "master key %.150s: %s", path, text);
 	return err;
-}
-
-static const char *mode_fault(const struct stat *st)
-{
-	mode_t mode = st->st_mode & 07777;
-
-	if (!S_ISREG(st->st_mode))
-		return "is not a plain file";
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return "belongs to another user";
-	if (mode != 0600 && mode != 0400)
-		return "must be readable by its owner alone (chmod 0400)";
-	return NULL;
 }
 
 static const char *hex_read(int fd, struct secret32 *master)
@@ -56,66 +41,36 @@ static const char *hex_read(int fd, struct secret32 *master)
 
 enum err seal_master_load(const char *path, struct secret32 *master, char why[256])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
-	const char *fault;
+	int fd;
+	const char *fault = secret_file_open(path, &fd);
 
 	why[0] = 0;
-	if (fd < 0)
-		return refuse(ERR_KEY, path, strerror(errno), why);
-	fault = fstat(fd, &st) ? strerror(errno) : mode_fault(&st);
-	if (!fault)
+	if (!fault) {
 		fault = hex_read(fd, master);
-	close(fd);
+		close(fd);
+	}
 	if (!fault)
 		return ERR_OK;
 	secret_wipe(master, sizeof(*master));
 	return refuse(ERR_KEY, path, fault, why);
 }
 
-static bool folder_sync(const char *path)
-{
-	char copy[PATH_MAX];
-	int fd;
-	bool ok;
-
-	if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
-		return false;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ok = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
+/* A vault made with a key that a power cut then took away is lost: durable, name and all. */
 enum err seal_master_make(const char *path, char why[256])
 {
 	struct secret32 master;
 	char text[HEX + 1];
-	bool ok;
-	int fd;
+	enum err err;
 
 	why[0] = 0;
 	if (random_bytes(master.b, sizeof(master.b)))
 		return refuse(ERR_IO, path, "no random numbers to be had", why);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
-	if (fd < 0) {
-		secret_wipe(&master, sizeof(master));
-		return refuse(errno == EEXIST ? ERR_EXISTS : ERR_IO, path, strerror(errno), why);
-	}
 	sodium_bin2hex(text, sizeof(text), master.b, sizeof(master.b));
 	text[HEX] = '\n';
-	/* A vault made with a key that a power cut then took away is lost: durable, name and
-	 * all. */
-	ok = fchmod(fd, 0400) == 0 && write(fd, text, sizeof(text)) == (ssize_t)sizeof(text) &&
-	     fsync(fd) == 0 && folder_sync(path);
+	err = secret_file_make(path, (struct view){ (const uint8_t *)text, sizeof(text) });
 	secret_wipe(text, sizeof(text));
 	secret_wipe(&master, sizeof(master));
-	close(fd);
-	if (ok)
-		return ERR_OK;
-	unlink(path);
-	return refuse(ERR_IO, path, "cannot be written", why);
+	return err ? refuse(err, path, strerror(errno), why) : ERR_OK;
 }
 
 enum err seal(const struct secret32 *key, struct view aad, struct view in, uint8_t *out)
@@ -208,12 +163,12 @@ enum err unseal_with(const struct seal_key *k, struct view aad, struct view in, 
 	return ok ? ERR_OK : ERR_KEY;
 }
 
-void sealbox_pair(const struct secret32 *master, uint8_t pub[SEALBOX_PUBLIC], struct secret32 *priv)
+void sealbox_pair(const struct secret32 *from, uint8_t pub[SEALBOX_PUBLIC], struct secret32 *priv)
 {
 	uint8_t seed[crypto_box_SEEDBYTES];
 
 	/* A key of its own for this use; fails only for lengths that are not ours. */
-	crypto_kdf_derive_from_key(seed, sizeof(seed), 1, "import__", master->b);
+	crypto_kdf_derive_from_key(seed, sizeof(seed), 1, "import__", from->b);
 	crypto_box_seed_keypair(pub, priv->b, seed);
 	secret_wipe(seed, sizeof(seed));
 }

@@ -26,8 +26,8 @@ struct seal_key *seal_key_new(const struct secret32 *key);
 void seal_key_free(struct seal_key *k); /* wipes */
 enum err MUST_USE unseal_with(const struct seal_key *k, struct view aad, struct view in, uint8_t *out);
 
-/* The vault's import key pair, derived from the master key. */
-void sealbox_pair(const struct secret32 *master, uint8_t pub[SEALBOX_PUBLIC],
+/* The vault's import key pair, derived from a key that only the vault's owner has. */
+void sealbox_pair(const struct secret32 *from, uint8_t pub[SEALBOX_PUBLIC],
 		  struct secret32 *priv);
 enum err MUST_USE sealbox_put(const uint8_t pub[SEALBOX_PUBLIC], struct view in, uint8_t *out);
 enum err MUST_USE sealbox_get(const uint8_t pub[SEALBOX_PUBLIC], const struct secret32 *priv,
