@@ -2,7 +2,7 @@
 #include "cli/supervise.h"
 
 #include "crypto/crypto.h"
-#include "crypto/seal.h"
+#include "crypto/master.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -92,6 +92,8 @@ enum err prepare_data(const struct conf *c, uint8_t site_key[16], char why[256])
 	/* Whoever imports must find vault.pub and the spool in it, as in data_dir. */
 	if (!err && conf_stores(c, stores))
 		err = make_in(stores, "", 0755, why);
+	if (!err && master_is_token(c->master_key))
+		return token_check(c->master_key, why);
 	if (err || access(c->master_key, F_OK) == 0)
 		return err;
 	snprintf(vault, sizeof vault, "%s/vault-auc", stores);

@@ -2,8 +2,9 @@
  * as their users: the data directory, the keys, the stores, and whose they are. */
 #include "cli/cli.h"
 #include "cli/supervise.h"
-#include "crypto/seal.h"
+#include "crypto/master.h"
 #include "records/equip_set.h"
+#include "records/room.h"
 #include "records/spool.h"
 
 #include <dirent.h>
@@ -51,18 +52,32 @@ static enum err make(const char *dir, const struct made *m, char why[256])
 	return ERR_OK;
 }
 
-/* Home cannot write beside its stores: the key that imports seal to is put there for it. */
+/* Home cannot write beside its stores: the key that imports seal to is put there for it. It is of the
+ * vault's data key, so that there is a vault from now on. */
 static enum err put_public_key(const struct conf *c, const char *stores, char why[256])
 {
 	uint8_t pub[SEALBOX_PUBLIC];
-	struct secret32 master, priv;
-	enum err err = seal_master_load(c->master_key, &master, why);
+	char notes[CONF_TEXT_MAX + 16], room[CONF_TEXT_MAX];
+	struct vault *v = NULL;
+	struct master master;
+	struct secret32 priv;
+	enum err err;
 
+	snprintf(notes, sizeof notes, "%s/vault-auc", stores);
+	/* It stays what it is: no need to ask a token for it, which may be out of reach from here. */
+	if (master_is_token(c->master_key) && spool_pub_get(stores, pub, why) == ERR_OK)
+		return ERR_OK;
+	err = master_open(&master, c->master_key, prepare_secret("token.pin", NULL, room), notes, why);
 	if (err)
 		return err;
-	sealbox_pair(&master, pub, &priv);
-	secret_wipe(&master, sizeof master);
+	records_room = (size_t)c->stores_room_gb << 30;
+	err = vault_open(&v, stores, &master, why);
+	master_wipe(&master);
+	if (err)
+		return err;
+	vault_pair(v, pub, &priv);
 	secret_wipe(&priv, sizeof priv);
+	vault_close(v);
 	return spool_pub_put(stores, pub, why);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cli/supervise.h"
+#include "crypto/master.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -287,7 +288,10 @@ static enum err open_home(struct role_env *e, char why[256])
 	    .data_dir = c->data_dir,
 	    .stores = e->stores,
 	    .partition = c->home_partition,
-	    .master_key = prepare_secret("master.key", c->master_key, e->secret),
+	    .master_key = master_is_token(c->master_key)
+			      ? c->master_key
+			      : prepare_secret("master.key", c->master_key, e->secret),
+	    .pin = prepare_secret("token.pin", NULL, e->pin),
 	    .host = view_of(c->home_host),
 	    .realm = view_of(c->realm),
 	    .own_plmn = c->plmn,

@@ -34,6 +34,7 @@ struct role_env {
 	struct endpoint listen[CONF_LIST_MAX];
 	char stores[CONF_TEXT_MAX]; /* of home */
 	char secret[CONF_TEXT_MAX]; /* of home: where its master key is */
+	char pin[CONF_TEXT_MAX];    /* of home: where the PIN of the token is that has it */
 	struct edge *edge;
 	struct home *home;
 	struct keeper *keeper;

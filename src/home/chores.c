@@ -20,9 +20,11 @@ static enum err take(void *ctx, const struct vault_row *rows, size_t n)
 /* Durable in the vault first, then gone from the spool; a crash between the two only repeats it. */
 static bool import(struct chores *c, const char *name)
 {
-	enum err err = spool_read(c->spool_fd, name, c->pub, &c->priv, take, c->vault);
+	enum err err = ERR_KEY;
 	char bad[80];
 
+	for (size_t i = 0; i < c->pair_n && err == ERR_KEY; i++)
+		err = spool_read(c->spool_fd, name, c->pair[i].pub, &c->pair[i].priv, take, c->vault);
 	if (err == ERR_IO || err == ERR_FULL)
 		return false; /* our own trouble: the file stays for another try */
 	metric_add(M_HOME_KEYS, err != ERR_OK, 1);

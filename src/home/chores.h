@@ -10,8 +10,12 @@ struct chores {
 	struct sqn *sqn;     /* borrowed */
 	struct vault *vault; /* borrowed */
 	int spool_fd;	     /* the spool's directory */
-	uint8_t pub[SEALBOX_PUBLIC];
-	struct secret32 priv;
+	/* Of the import keys, from secret_new: ours, and the one that a master key file gave before. */
+	struct chores_pair {
+		uint8_t pub[SEALBOX_PUBLIC];
+		struct secret32 priv;
+	} *pair;
+	size_t pair_n;
 	pthread_t thread;
 	bool running;
 	atomic_bool stop;

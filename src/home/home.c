@@ -131,21 +131,47 @@ static const char *stores_of(const struct home_conf *conf)
 	return conf->stores ? conf->stores : conf->data_dir;
 }
 
-static enum err open_vault(struct home *h, const struct home_conf *conf, char why[256])
+/* Keys on their way in were sealed to a pair of the master key's in versions before: files of theirs may
+ * be left. */
+static void make_pairs(struct home *h, const struct master *master)
 {
-	struct secret32 master;
-	char path[512];
-	enum err err = seal_master_load(conf->master_key, &master, why);
+	struct chores_pair *p = h->chores.pair;
 
-	if (!err)
-		err = vault_open(&h->vault, stores_of(conf), &master, why);
-	if (!err) {
-		sealbox_pair(&master, h->chores.pub, &h->chores.priv);
-		err = spool_pub_put(stores_of(conf), h->chores.pub, why);
-	}
-	secret_wipe(&master, sizeof master);
+	vault_pair(h->vault, p[0].pub, &p[0].priv);
+	if (!master->token)
+		sealbox_pair(&master->key, p[1].pub, &p[1].priv);
+	h->chores.pair_n = master->token ? 1 : 2;
+}
+
+/* First of all, before there is a thread: it may ask a token. */
+static enum err unlock_vault(struct home *h, const struct home_conf *conf, char why[256])
+{
+	char notes[TOKEN_WHERE];
+	struct master master;
+	enum err err = ERR_FULL;
+
+	snprintf(why, 256, "home: out of memory");
+	snprintf(notes, sizeof notes, "%.200s/vault-auc", stores_of(conf));
+	h->chores.pair = secret_new(2 * sizeof *h->chores.pair);
+	if (h->chores.pair)
+		err = master_open(&master, conf->master_key, conf->pin, notes, why);
 	if (err)
 		return err;
+	err = vault_open(&h->vault, stores_of(conf), &master, why);
+	if (!err) {
+		make_pairs(h, &master);
+		err = spool_pub_put(stores_of(conf), h->chores.pair[0].pub, why);
+	}
+	if (!err)
+		LOG(LOG_NOTE, "home.vault_open", KV("master", master.token ? "token" : "file"));
+	master_wipe(&master);
+	return err;
+}
+
+static enum err open_vault(struct home *h, const struct home_conf *conf, char why[256])
+{
+	char path[512];
+
 	snprintf(path, sizeof path, "%s/" SPOOL_DIR, stores_of(conf));
 	errno = 0;
 	if (mkdir(path, 0770) == 0 || errno == EEXIST)
@@ -178,8 +204,10 @@ static enum err open_sqn(struct home *h, const struct home_conf *conf, char why[
 static enum err open_stores(struct home *h, const struct home_conf *conf, char why[256])
 {
 	struct home_worker *w = &h->w;
-	enum err err = serving_open(&h->serving, conf->data_dir, why);
+	enum err err = unlock_vault(h, conf, why);
 
+	if (!err)
+		err = serving_open(&h->serving, conf->data_dir, why);
 	if (!err)
 		err = reg_open(&h->reg, stores_of(conf), why);
 	if (!err)
@@ -340,8 +368,8 @@ void home_free(struct home *h)
 		close(h->chores.spool_fd);
 	if (w->means.aka)
 		aka_free(w->means.aka);
-	secret_wipe(&h->chores.priv, sizeof h->chores.priv);
 	auc_close(w->auc);
+	secret_free(h->chores.pair);
 	if (w->outbox)
 		outbox_free(w->outbox);
 	if (w->waiting)

@@ -11,7 +11,8 @@ struct home_conf {
 	const char *data_dir;	 /* serving.* */
 	const char *stores;	 /* registrations, vault, sqn, spool; NULL: data_dir */
 	uint32_t partition;	 /* of the subscriptions, the one served here (R-5.1.i) */
-	const char *master_key;	 /* path of the master key file */
+	const char *master_key;	 /* path of the master key file, or pkcs11: URI of a token's key */
+	const char *pin;	 /* the file of that token's PIN; NULL: as the URI says */
 	struct view host, realm; /* Origin-Host, Origin-Realm */
 	uint64_t own_plmn;
 	const struct endpoint *listen;

@@ -3,18 +3,20 @@
 #include "records/room.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FOLDER   "vault-auc"
 #define READERS  126
 #define WHY      256
 #define ROW_MAX  (AKA_KEY_MAX + SEAL_EXTRA) /* the length of a row says how to read it (aka.h) */
-#define WRAP_N   (sizeof(struct secret32) + SEAL_EXTRA)
 
-/* The data key lives in memory that no core dump shows. Only `put`, `delete` and `rewrap`
+/* The data key lives in memory that no core dump shows. Only `put`, `delete` and the change of the master key
  * write, one at a time by LMDB's own lock. */
 struct vault {
 	MDB_env *env;
@@ -31,11 +33,12 @@ struct vault_read {
 
 static const struct view wrap_aad = VIEW_INIT("merlon vault auc, data key");
 
-static MDB_val name_of_key(void)
-{
-	static char name[] = "data-key";
+/* The data key, wrapped: by the present master key, and by the one that is to follow. */
+static char now_name[] = "data-key", next_name[] = "data-key-next";
 
-	return (MDB_val){ sizeof(name) - 1, name };
+static MDB_val key_of(char *name)
+{
+	return (MDB_val){ strlen(name), name };
 }
 
 static enum err of_mdb(int rc)
@@ -66,42 +69,41 @@ static void imsi_put(uint8_t to[8], uint64_t imsi)
 	wr_be(&w, imsi, 8);
 }
 
-static enum err wrap_put(struct vault *v, MDB_txn *txn, const struct secret32 *master)
+static enum err wrap_get(const struct vault *v, MDB_txn *txn, char *name, struct vault_wrap *w)
 {
-	uint8_t wrap[WRAP_N];
-	MDB_val key = name_of_key(), val = { sizeof(wrap), wrap };
-	struct view plain = { v->data->b, sizeof(v->data->b) };
-	enum err err = seal(master, wrap_aad, plain, wrap);
-
-	return err ? err : of_mdb(mdb_put(txn, v->meta, &key, &val, 0));
-}
-
-/* Open the data key, or make one: only for a vault without a row. */
-static enum err data_key(struct vault *v, MDB_txn *txn, const struct secret32 *master)
-{
-	MDB_val key = name_of_key(), val;
+	MDB_val key = key_of(name), val;
 	int rc = mdb_get(txn, v->meta, &key, &val);
-	MDB_stat st;
-	enum err err;
 
-	if (rc == MDB_SUCCESS) {
-		if (val.mv_size != WRAP_N)
-			return ERR_CORRUPT;
-		return unseal(master, wrap_aad, (struct view){ val.mv_data, val.mv_size },
-			      v->data->b);
-	}
-	if (rc != MDB_NOTFOUND)
-		return of_mdb(rc);
-	rc = mdb_stat(txn, v->rows, &st);
-	if (rc || st.ms_entries > 0)
-		return rc ? of_mdb(rc) : ERR_CORRUPT;
-	err = random_bytes(v->data->b, sizeof(v->data->b));
-	return err ? err : wrap_put(v, txn, master);
+	w->n = 0;
+	if (rc)
+		return rc == MDB_NOTFOUND ? ERR_OK : of_mdb(rc);
+	if (val.mv_size < MASTER_WRAP_FILE || val.mv_size > sizeof(w->b))
+		return ERR_CORRUPT;
+	memcpy(w->b, val.mv_data, val.mv_size);
+	w->n = val.mv_size;
+	return ERR_OK;
 }
 
-static enum err tables_open(struct vault *v, const struct secret32 *master)
+static int wrap_put(const struct vault *v, MDB_txn *txn, char *name, struct vault_wrap *w, unsigned int flags)
+{
+	MDB_val key = key_of(name), val = { w->n, w->b };
+
+	return mdb_put(txn, v->meta, &key, &val, flags);
+}
+
+static enum err finish(MDB_txn *txn, enum err err)
+{
+	if (!err)
+		return of_mdb(mdb_txn_commit(txn)); /* synchronous: durable when it returns */
+	mdb_txn_abort(txn);
+	return err;
+}
+
+/* Both wraps, and whether there are rows. Never under the lock while a token is asked: that may take long. */
+static enum err wraps_read(struct vault *v, struct vault_wrap *now, struct vault_wrap *next, bool *rows)
 {
 	MDB_txn *txn;
+	MDB_stat st = { 0 };
 	int rc = mdb_txn_begin(v->env, NULL, 0, &txn);
 	enum err err;
 
@@ -109,11 +111,82 @@ static enum err tables_open(struct vault *v, const struct secret32 *master)
 		return of_mdb(rc);
 	rc = mdb_dbi_open(txn, "rows", MDB_CREATE, &v->rows);
 	rc = rc ? rc : mdb_dbi_open(txn, "meta", MDB_CREATE, &v->meta);
-	err = rc ? of_mdb(rc) : data_key(v, txn, master);
-	if (!err)
-		return of_mdb(mdb_txn_commit(txn));
-	mdb_txn_abort(txn);
-	return err;
+	rc = rc ? rc : mdb_stat(txn, v->rows, &st);
+	err = of_mdb(rc);
+	err = err ? err : wrap_get(v, txn, now_name, now);
+	err = err ? err : wrap_get(v, txn, next_name, next);
+	*rows = st.ms_entries > 0;
+	return finish(txn, err);
+}
+
+enum err vault_wraps(struct vault *v, struct vault_wrap *now, struct vault_wrap *next)
+{
+	bool rows;
+
+	return wraps_read(v, now, next, &rows);
+}
+
+static struct view view_of_wrap(const struct vault_wrap *w)
+{
+	return (struct view){ w->b, w->n };
+}
+
+/* A data key for a new vault. ERR_EXISTS: another process was faster. */
+static enum err data_key_make(struct vault *v, const struct master *master, char why[WHY])
+{
+	struct vault_wrap w;
+	MDB_txn *txn;
+	enum err err = random_bytes(v->data->b, sizeof(v->data->b));
+	int rc;
+
+	err = err ? err : master_wrap(master, TOKEN_NAMED, wrap_aad, v->data, w.b, &w.n, why);
+	if (err)
+		return err;
+	rc = mdb_txn_begin(v->env, NULL, 0, &txn);
+	if (rc)
+		return of_mdb(rc);
+	rc = wrap_put(v, txn, now_name, &w, MDB_NOOVERWRITE);
+	return finish(txn, rc == MDB_KEYEXIST ? ERR_EXISTS : of_mdb(rc));
+}
+
+enum err vault_master_settle(struct vault *v)
+{
+	MDB_val key = key_of(next_name);
+	struct vault_wrap w;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(v->env, NULL, 0, &txn);
+	enum err err = of_mdb(rc);
+
+	if (err)
+		return err;
+	err = wrap_get(v, txn, next_name, &w);
+	if (!err && w.n > 0) {
+		rc = wrap_put(v, txn, now_name, &w, 0);
+		err = of_mdb(rc ? rc : mdb_del(txn, v->meta, &key, NULL));
+	}
+	return finish(txn, err);
+}
+
+/* Under the present master key, or the one that follows: that ends the change. */
+static enum err data_key(struct vault *v, const struct master *master, char why[WHY])
+{
+	struct vault_wrap now, next;
+	bool rows;
+	enum err err = wraps_read(v, &now, &next, &rows);
+
+	if (!err && now.n == 0) {
+		err = rows ? ERR_CORRUPT : data_key_make(v, master, why);
+		if (err != ERR_EXISTS)
+			return err;
+		err = wraps_read(v, &now, &next, &rows);
+	}
+	if (err)
+		return err;
+	err = master_unwrap(master, wrap_aad, view_of_wrap(&now), v->data, why);
+	if (err != ERR_KEY || next.n == 0)
+		return err;
+	err = master_unwrap(master, wrap_aad, view_of_wrap(&next), v->data, why);
+	return err ? err : vault_master_settle(v);
 }
 
 static int env_open(struct vault *v, const char *path)
@@ -141,7 +214,7 @@ static enum err refuse(enum err err, const char *path, const char *text, char wh
 	return err;
 }
 
-static enum err fill(struct vault *v, const char *path, const struct secret32 *master,
+static enum err fill(struct vault *v, const char *path, const struct master *master,
 		     char why[WHY])
 {
 	enum err err;
@@ -155,13 +228,16 @@ static enum err fill(struct vault *v, const char *path, const struct secret32 *m
 	rc = env_open(v, path);
 	if (rc)
 		return refuse(of_mdb(rc), path, mdb_strerror(rc), why);
-	err = tables_open(v, master);
+	(void)mdb_reader_check(v->env, &(int){ 0 }); /* places of readers that were killed */
+	err = data_key(v, master, why);
 	if (!err && !(v->ready = seal_key_new(v->data)))
 		return refuse(ERR_FULL, path, err_text(ERR_FULL), why);
-	return err ? refuse(err, path, fault_text(err), why) : ERR_OK;
+	if (err && !why[0])
+		return refuse(err, path, fault_text(err), why);
+	return err;
 }
 
-enum err vault_open(struct vault **out, const char *dir, const struct secret32 *master,
+enum err vault_open(struct vault **out, const char *dir, const struct master *master,
 		    char why[WHY])
 {
 	char path[1024];
@@ -305,14 +381,6 @@ static enum err row_put(struct vault *v, MDB_txn *txn, const struct vault_row *r
 	return of_mdb(mdb_put(txn, v->rows, &k, &val, MDB_APPEND));
 }
 
-static enum err finish(MDB_txn *txn, enum err err)
-{
-	if (!err)
-		return of_mdb(mdb_txn_commit(txn)); /* synchronous: durable when it returns */
-	mdb_txn_abort(txn);
-	return err;
-}
-
 enum err vault_put(struct vault *v, const struct vault_row *rows, size_t n)
 {
 	MDB_txn *txn;
@@ -341,12 +409,34 @@ enum err vault_delete(struct vault *v, uint64_t imsi)
 	return finish(txn, of_mdb(mdb_del(txn, v->rows, &k, NULL)));
 }
 
-enum err vault_rewrap(struct vault *v, const struct secret32 *to)
+void vault_pair(const struct vault *v, uint8_t pub[SEALBOX_PUBLIC], struct secret32 *priv)
 {
-	MDB_txn *txn;
-	int rc = mdb_txn_begin(v->env, NULL, 0, &txn);
+	sealbox_pair(v->data, pub, priv);
+}
 
-	if (rc)
-		return of_mdb(rc);
-	return finish(txn, wrap_put(v, txn, to));
+enum err vault_master_next(struct vault *v, const struct master *to, enum token_which which, char why[WHY])
+{
+	struct vault_wrap w;
+	MDB_txn *txn;
+	enum err err = master_wrap(to, which, wrap_aad, v->data, w.b, &w.n, why);
+
+	if (err)
+		return err;
+	err = of_mdb(mdb_txn_begin(v->env, NULL, 0, &txn));
+	return err ? err : finish(txn, of_mdb(wrap_put(v, txn, next_name, &w, 0)));
+}
+
+int vault_lock(const char *dir)
+{
+	char path[1024];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/" FOLDER, dir) >= (int)sizeof(path))
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }

@@ -1,15 +1,18 @@
-/* The vault `auc`: K, OPc of each subscription, wrapped (crypto/seal.h), in an LMDB file of
- * its own that only home opens. One writer. Readers are lock-free inside the process (one read
- * transaction a batch, MDB_NOTLS). */
+/* The vault `auc`: K, OPc of each subscription, wrapped by a data key (crypto/seal.h) that the master key
+ * wraps (crypto/master.h), in an LMDB file of its own. Home has it open; `merlon prepare` and `merlon
+ * vault` open it for a moment beside it. One writer at a time. Readers are lock-free inside the process
+ * (one read transaction a batch, MDB_NOTLS). */
 #pragma once
 #include "crypto/aka.h"
-#include "crypto/seal.h"
+#include "crypto/master.h"
 
 struct vault;
 
-/* ERR_KEY: the master key is not the one this vault was made with. Creates an empty vault when
- * there is none. `why`: one clear line. */
-enum err MUST_USE vault_open(struct vault **v, const char *dir, const struct secret32 *master,
+/* ERR_KEY: the master key is not the one this vault was made with; else as master_unwrap. Creates an
+ * empty vault when there is none. Of a vault whose master key is being changed, either key opens it; the
+ * new one makes the old one useless. `why`: one clear line. A token is asked (crypto/token.h): before
+ * there are threads, before the sandbox. */
+enum err MUST_USE vault_open(struct vault **v, const char *dir, const struct master *master,
 			     char why[256]);
 void vault_close(struct vault *v);
 
@@ -32,6 +35,22 @@ struct vault_row {
 enum err MUST_USE vault_put(struct vault *v, const struct vault_row *rows, size_t n);
 enum err MUST_USE vault_delete(struct vault *v, uint64_t imsi);
 
-/* Wrap the data key under another master key, on the running vault (crash-safe: old or new,
- * never none). */
-enum err MUST_USE vault_rewrap(struct vault *v, const struct secret32 *to);
+/* The vault's import key pair: of the data key, so that it stays when the master key is changed. */
+void vault_pair(const struct vault *v, uint8_t pub[SEALBOX_PUBLIC], struct secret32 *priv);
+
+/* Change the master key, in two steps, each durable, on a vault that others serve from meanwhile: their
+ * data key stays the same, and a process killed between or within them leaves a vault that opens. After
+ * `next` it opens under the present master key and under `to`; after `settle` under `to` alone. */
+enum err MUST_USE vault_master_next(struct vault *v, const struct master *to, enum token_which which,
+				    char why[256]);
+enum err MUST_USE vault_master_settle(struct vault *v);
+
+/* What wraps the data key: of the present master key, and of the next one (n 0: none is on its way). */
+struct vault_wrap {
+	uint8_t b[MASTER_WRAP_MAX];
+	size_t n;
+};
+enum err MUST_USE vault_wraps(struct vault *v, struct vault_wrap *now, struct vault_wrap *next);
+
+/* One changer at a time, of all processes: a lock that the descriptor holds. -1: another one has it. */
+int vault_lock(const char *dir);

@@ -286,6 +286,7 @@ static void import_keys(void)
 	struct vault_row rows[2] = {{.imsi = 0}};
 	uint8_t pub[SEALBOX_PUBLIC];
 	char name[SPOOL_NAME], why[256];
+	struct secret32 master, priv;
 
 	for (int i = 0; i < 2; i++) {
 		rows[i].imsi = subs[i].imsi;
@@ -293,7 +294,11 @@ static void import_keys(void)
 		memset(rows[i].key.opc.b, 0xcd, 16);
 	}
 	check_eq(spool_pub_get(dir, pub, why), ERR_OK);
-	check_eq(spool_write(dir, pub, rows, 2, name, why), ERR_OK);
+	check_eq(spool_write(dir, pub, rows, 1, name, why), ERR_OK);
+	/* One that was sealed to the pair of the master key, as imports did before. */
+	check_eq(seal_master_load(key_path, &master, why), ERR_OK);
+	sealbox_pair(&master, pub, &priv);
+	check_eq(spool_write(dir, pub, rows + 1, 1, name, why), ERR_OK);
 }
 
 TEST(a_node_of_another_realm_is_not_admitted)
@@ -318,6 +323,10 @@ TEST(keys_laid_into_the_spool_make_vectors_soon_after)
 	for (int i = 0; i < 60 && air("999700000000001", 3) != 2001; i++)
 		nanosleep(&nap, NULL);
 	check_eq(result_of(&in.m), 2001);
+	for (int i = 0; i < 60 && air("999700000000002", 1) != 2001; i++)
+		nanosleep(&nap, NULL);
+	check_eq(result_of(&in.m), 2001);
+	check_eq(air("999700000000001", 3), 2001);
 	group = tab_slot(&in.m, AVP_AUTHENTICATION_INFO);
 	while ((v = tab_next(&in.m, group, AVP_E_UTRAN_VECTOR, v)))
 		n++;

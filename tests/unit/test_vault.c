@@ -11,7 +11,7 @@
 #define ROWS 1000u
 #define BASE 0x9997000000000001u
 
-static const struct secret32 master_a = { .b = { 1, 2, 3 } }, master_b = { .b = { 9, 9 } };
+static const struct master master_a = { .key.b = { 1, 2, 3 } }, master_b = { .key.b = { 9, 9 } };
 static char dir[64];
 static struct vault_row rows[ROWS];
 
@@ -51,7 +51,7 @@ static void end(void)
 	check(rmdir(text) == 0 && rmdir(dir) == 0);
 }
 
-static struct vault *must_open(const struct secret32 *master)
+static struct vault *must_open(const struct master *master)
 {
 	char why[256];
 	struct vault *v;
@@ -128,7 +128,7 @@ static void holds_no_key(const char *name)
 		check(!memmem(b, n, k, 8) && !memmem(b, n, k + 8, 8) && !memmem(b, n, hex, 32));
 		check(!memmem(b, n, rows[i].key.opc.b, 8));
 	}
-	check(!memmem(b, n, &master_a, 32));
+	check(!memmem(b, n, &master_a.key, 32));
 	free(b);
 }
 
@@ -220,7 +220,15 @@ TEST(a_folder_that_cannot_be_had_is_named)
 	check(strstr(why, "/nowhere/at/all/vault-auc: No such file"));
 }
 
-TEST(rewrap_changes_the_master_key_under_running_readers_and_keeps_all)
+static enum err change(struct vault *v, const struct master *to)
+{
+	char why[256];
+	enum err err = vault_master_next(v, to, TOKEN_NEW, why);
+
+	return err ? err : vault_master_settle(v);
+}
+
+TEST(the_master_key_changes_under_running_readers_and_all_is_kept)
 {
 	struct vault *v;
 	struct vault_read *r;
@@ -230,7 +238,7 @@ TEST(rewrap_changes_the_master_key_under_running_readers_and_keeps_all)
 	begin();
 	v = filled();
 	r = vault_reader(v);
-	check_eq(vault_rewrap(v, &master_b), ERR_OK);
+	check_eq(change(v, &master_b), ERR_OK);
 	check_eq(vault_get(r, rows[5].imsi, &key), ERR_OK);
 	vault_read_renew(r);
 	check_eq(vault_get(r, rows[5].imsi, &key), ERR_OK);
@@ -244,7 +252,37 @@ TEST(rewrap_changes_the_master_key_under_running_readers_and_keeps_all)
 	end();
 }
 
-TEST(rewrap_killed_at_any_time_leaves_the_old_or_the_new_key)
+TEST(half_changed_it_opens_under_either_and_the_new_key_ends_the_change)
+{
+	struct vault *v;
+	struct vault_wrap now, next;
+	uint8_t pub[2][SEALBOX_PUBLIC];
+	struct secret32 priv;
+	char why[256];
+
+	begin();
+	v = filled();
+	vault_pair(v, pub[0], &priv);
+	check_eq(vault_master_next(v, &master_b, TOKEN_NEW, why), ERR_OK);
+	vault_close(v);
+	v = must_open(&master_a); /* the new file was never put in place */
+	holds_all(v);
+	check_eq(vault_wraps(v, &now, &next), ERR_OK);
+	check(now.n == MASTER_WRAP_FILE && next.n == MASTER_WRAP_FILE);
+	vault_close(v);
+	v = must_open(&master_b); /* it was */
+	holds_all(v);
+	check_eq(vault_wraps(v, &now, &next), ERR_OK);
+	check(now.n == MASTER_WRAP_FILE && next.n == 0);
+	check_eq(vault_master_settle(v), ERR_OK); /* nothing is left to do */
+	vault_pair(v, pub[1], &priv);
+	check(memcmp(pub[0], pub[1], SEALBOX_PUBLIC) == 0); /* what was sealed to it before still opens */
+	vault_close(v);
+	check_eq(vault_open(&v, dir, &master_a, why), ERR_KEY);
+	end();
+}
+
+TEST(a_change_killed_at_any_time_leaves_the_old_or_the_new_key)
 {
 	begin();
 	vault_close(filled());
@@ -259,7 +297,7 @@ TEST(rewrap_killed_at_any_time_leaves_the_old_or_the_new_key)
 			    vault_open(&v, dir, &master_b, why))
 				_exit(1);
 			for (;;)
-				if (vault_rewrap(v, &master_b) || vault_rewrap(v, &master_a))
+				if (change(v, &master_b) || change(v, &master_a))
 					_exit(2);
 		}
 		usleep(20000 + round * 3100);
@@ -270,6 +308,22 @@ TEST(rewrap_killed_at_any_time_leaves_the_old_or_the_new_key)
 		holds_all(v);
 		vault_close(v);
 	}
+	end();
+}
+
+TEST(one_change_at_a_time)
+{
+	int one, two;
+
+	begin();
+	vault_close(must_open(&master_a));
+	one = vault_lock(dir);
+	two = vault_lock(dir);
+	check(one >= 0 && two < 0);
+	close(one);
+	two = vault_lock(dir);
+	check(two >= 0);
+	close(two);
 	end();
 }
 
@@ -303,6 +357,7 @@ TEST(a_reader_sees_what_was_written_once_it_renews)
 TESTS(T(keys_come_back_after_a_restart), T(no_key_stands_in_the_files),
       T(a_row_changed_cut_or_moved_does_not_open),
       T(another_master_key_is_refused_in_one_clear_line), T(a_folder_that_cannot_be_had_is_named),
-      T(rewrap_changes_the_master_key_under_running_readers_and_keeps_all),
-      T(rewrap_killed_at_any_time_leaves_the_old_or_the_new_key),
+      T(the_master_key_changes_under_running_readers_and_all_is_kept),
+      T(half_changed_it_opens_under_either_and_the_new_key_ends_the_change),
+      T(a_change_killed_at_any_time_leaves_the_old_or_the_new_key), T(one_change_at_a_time),
       T(a_reader_sees_what_was_written_once_it_renews))
