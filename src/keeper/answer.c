@@ -314,7 +314,7 @@ static enum err (*const handlers[])(struct ask *a) = {
 	[KEEP_IMPORT] = do_import, [KEEP_EXPORT] = do_export, [KEEP_BACKUP] = do_backup,
 	[KEEP_STATE] = do_state, [KEEP_CONFIRM] = do_confirm, [KEEP_VERIFY] = do_verify,
 	[KEEP_JOURNAL] = do_journal, [KEEP_PENDING] = do_pending, [KEEP_MODEL] = do_model,
-	[KEEP_LISTS] = do_lists,
+	[KEEP_LISTS] = do_lists, [KEEP_NOTE] = keeper_note,
 };
 
 /* Who asks: the socket says which user; only the portal's user is believed who its person is. */

@@ -87,6 +87,9 @@ void keeper_jobs_done(struct keeper *k,
 /* Give up what is under way. */
 void keeper_jobs_end(struct keeper *k);
 
+/* note.c: an entry of the journal about what is no record. */
+enum err MUST_USE keeper_note(struct ask *a);
+
 /* serve.c */
 enum err MUST_USE keeper_listen(struct keeper *k, const char *group, char why[256]);
 void keeper_hang_up(struct keeper_conn *c);

@@ -92,6 +92,11 @@ void store_csv_header(enum object o, struct wr *w);
 enum err MUST_USE store_journal(struct store *st, uint64_t after, size_t max, struct wr *w, uint64_t *last);
 enum err MUST_USE store_approvals(struct store *st, uint64_t now_ms, struct wr *w);
 
+/* An entry about what is no record, in a transaction of its own: `action` was done to `key` of `object`;
+ * `detail` is JSON, or empty. */
+enum err MUST_USE store_note(struct store *st, const struct who *who, struct view action, struct view object,
+			     struct view key, struct view detail);
+
 struct store_status {
 	uint64_t feed;           /* the last change */
 	uint64_t oldest;         /* the oldest change still kept */

@@ -59,6 +59,22 @@ enum err store_journal_add(struct store *st, const struct entry *e)
 	return ERR_OK;
 }
 
+enum err store_note(struct store *st, const struct who *who, struct view action, struct view object,
+		    struct view key, struct view detail)
+{
+	struct entry e = { .actor = who->actor, .action = action, .object = object, .key = key,
+			   .detail = detail.n > 0 ? detail : VIEW("{}"), .at_ms = who->now_ms };
+	enum err err = store_begin(st);
+
+	if (err)
+		return err;
+	err = store_journal_add(st, &e);
+	if (!err)
+		return store_commit(st);
+	store_rollback(st);
+	return err;
+}
+
 /* What a reader of the serving copy knows a record by; 0: it is not in the serving copy. */
 static enum change_kind kind_of(enum object o)
 {
