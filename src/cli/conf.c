@@ -43,6 +43,17 @@ static void realm_of(uint64_t plmn, char realm[CONF_TEXT_MAX])
 		snprintf(realm, CONF_TEXT_MAX, "epc.mnc%.3s.mcc%.3s.3gppnetwork.org", d + 3, d);
 }
 
+/* TS 23.003 16.2: the bootstrapping server of a network, where devices look for it. */
+static void bsf_of(uint64_t plmn, char name[CONF_TEXT_MAX])
+{
+	char d[BCD_TEXT];
+	size_t n = bcd_text(plmn, d);
+
+	if (!name[0])
+		snprintf(name, CONF_TEXT_MAX, "bsf.mnc%s%.3s.mcc%.3s.pub.3gppnetwork.org", n == 5 ? "0" : "",
+			 d + 3, d);
+}
+
 bool conf_stores_of(const struct conf *c, uint32_t partition, char dir[CONF_TEXT_MAX])
 {
 	int n;
@@ -80,6 +91,7 @@ enum err conf_parse(struct view yaml, const char *file, struct conf *c, char why
 		return err;
 	if (!c->realm[0])
 		realm_of(c->plmn, c->realm);
+	bsf_of(c->plmn, c->gba_name);
 	if (!fill(c->edge_host, "edge.", c->realm) || !fill_home(c) ||
 	    !fill(c->watch_events, c->data_dir, "/events/events.jsonl")) {
 		snprintf(why, 256, "%s: data_dir or network.realm is too long", file);

@@ -307,6 +307,8 @@ static enum err open_home(struct role_env *e, char why[256])
 	if (!conf_stores(c, e->stores))
 		return ERR_CONFIG; /* told when it was read */
 	err = parse_endpoints("home.listen", &c->home_listen, e->listen, &h->listen_n, why);
+	if (!err)
+		err = roles_gba(e, why);
 	if (err)
 		return err;
 	e->loop = loop_new(&limits);
@@ -315,7 +317,9 @@ static enum err open_home(struct role_env *e, char why[256])
 		return ERR_FULL;
 	}
 	loop_every(e->loop, 50, watch_stop_flag, e);
-	return home_start(&e->home, e->loop, h, why);
+	err = home_start(&e->home, e->loop, h, why);
+	roles_gba_forget(e);
+	return err;
 }
 
 static void run_home(struct role_env *e)

@@ -14,6 +14,13 @@
 
 #define ROLE_MAX 8
 
+/* The bootstrapping server of home. */
+struct role_gba {
+	struct bsf_conf conf;
+	struct endpoint at;
+	struct tls_pem chain, key; /* until home has opened */
+};
+
 /* What a role's process has in hand. */
 struct role_env {
 	const struct role *role;
@@ -30,6 +37,7 @@ struct role_env {
 	uint16_t port[EDGE_LIST_MAX * 2]; /* of edge: those it dials */
 	struct edge_conf edge_conf;
 	struct home_conf home_conf;
+	struct role_gba gba;
 	struct keeper_conf keeper_conf;
 	struct endpoint listen[CONF_LIST_MAX];
 	char stores[CONF_TEXT_MAX]; /* of home */
@@ -64,6 +72,12 @@ struct role {
 
 /* edge.partitions. ERR_CONFIG with one clear line. */
 enum err MUST_USE roles_partitions(const struct conf_list *list, struct edge_conf *to, char why[256]);
+
+/* "ADDRESS:PORT" of an HTTP server. ERR_CONFIG with one clear line. */
+enum err MUST_USE roles_http(const char *key, const char *text, struct endpoint *to, char why[256]);
+/* gba.*, into e->gba and e->home_conf. The same. roles_gba_forget wipes what of it home has taken over. */
+enum err MUST_USE roles_gba(struct role_env *e, char why[256]);
+void roles_gba_forget(struct role_env *e);
 
 extern const struct role roles[];
 extern const size_t role_n;

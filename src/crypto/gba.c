@@ -3,7 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#define FC_NAF	 0x01
+#define FC_NAF 0x01
 #define HASH_MAX 32
 
 const uint8_t gba_ua_digest[5] = {0x01, 0x00, 0x00, 0x00, 0x02};
@@ -14,8 +14,8 @@ static void put(struct wr *w, struct view v)
 	wr_be(w, v.n, 2);
 }
 
-enum err gba_naf_key(const struct secret32 *ks, const uint8_t rand[16], struct view impi, struct view naf_id,
-		     struct secret32 *out)
+enum err gba_naf_key(const struct secret32 *ks, const uint8_t rand[16], struct view impi,
+		     struct view naf_id, struct secret32 *out)
 {
 	uint8_t s[1 + 6 + 16 + GBA_NAME_MAX + GBA_NAME_MAX + 5 + 4 * 2];
 	struct wr w = {.p = s, .cap = sizeof s};
@@ -31,7 +31,8 @@ enum err gba_naf_key(const struct secret32 *ks, const uint8_t rand[16], struct v
 }
 
 /* The hash of the parts with colons between, in hexadecimal. */
-static enum err hash(const struct http_digest *d, const struct view *part, size_t n, char to[HTTP_DIGEST_TEXT])
+static enum err hash(const struct http_digest *d, const struct view *part, size_t n,
+		     char to[HTTP_DIGEST_TEXT])
 {
 	const EVP_MD *md = d->hash == HTTP_SHA256 ? EVP_sha256() : EVP_md5();
 	EVP_MD_CTX *c = EVP_MD_CTX_new();
@@ -70,8 +71,9 @@ enum err http_digest(const struct http_digest *d, char to[HTTP_DIGEST_TEXT])
 	if (!err)
 		err = hash(d, (struct view[]){d->method, d->uri, view_of(body)}, whole ? 3 : 2, a2);
 	if (!err)
-		err = hash(d, (struct view[]){view_of(a1), d->nonce, d->nc, d->cnonce, d->qop, view_of(a2)}, 6,
-			   to);
+		err = hash(d,
+			   (struct view[]){view_of(a1), d->nonce, d->nc, d->cnonce, d->qop, view_of(a2)},
+			   6, to);
 	secret_wipe(a1, sizeof a1);
 	return err;
 }

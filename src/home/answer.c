@@ -1,11 +1,12 @@
 /* Requests of others, from the parsed message to the answer or the commit it waits for. */
 #include "home/worker.h"
+#include "home/zn.h"
 
 #include "base/log.h"
 #include "base/metric.h"
 
-enum op_label { LABEL_AIR, LABEL_ULR, LABEL_PUR, LABEL_NOR, LABEL_ECR, LABEL_OTHER };
-static const char *const op_names[] = {"AIR", "ULR", "PUR", "NOR", "ECR", "other"};
+enum op_label { LABEL_AIR, LABEL_ULR, LABEL_PUR, LABEL_NOR, LABEL_ECR, LABEL_BIR, LABEL_OTHER };
+static const char *const op_names[] = {"AIR", "ULR", "PUR", "NOR", "ECR", "BIR", "other"};
 
 /* One request, on its way through here. */
 struct asked {
@@ -129,6 +130,8 @@ void answer_durable(struct home_worker *w)
 		struct waiting_answer *a = token ? waiting_find(w->waiting, token) : NULL;
 		struct dia_peer *to = a ? dia_node_peer_of_conn(w->node, a->conn) : NULL;
 
+		if (token == BSF_TOKEN)
+			bsf_durable(w->bsf, err);
 		if (err)
 			LOG(LOG_ERROR, "home.commit_failed", KV("error", err_text(err)));
 		if (err && !a)
@@ -270,7 +273,32 @@ static void ecr(const struct asked *q)
 	send_now(q);
 }
 
-static void (*const procedures[])(const struct asked *) = {air, ulr, pur, nor, ecr};
+/* The session's key, if the subscription may still have it: its state counts now, not when it
+ * bootstrapped. */
+static void bir(const struct asked *q)
+{
+	struct home_worker *w = q->w;
+	struct bsf_key k = {0};
+	struct reg_row reg;
+	struct home_rows rows;
+	enum result r = RESULT_NO_SESSION;
+
+	if (w->bsf)
+		r = bsf_naf_key(w->bsf, tab_get(q->in.m, AVP_TRANSACTION_IDENTIFIER),
+				tab_get(q->in.m, AVP_NAF_HOSTNAME), tab_get(q->in.m, AVP_ORIGIN_HOST), &k);
+	if (!r) {
+		rows = rows_of(q, k.imsi, &reg);
+		r = gba_check(&rows, loop_wall(w->loop));
+		if (r)
+			bsf_withdraw(w->bsf, k.imsi);
+	}
+	tell(q, k.imsi, r);
+	zn_bia_write(&w->out, &q->in, r, &k);
+	secret_wipe(&k, sizeof k);
+	send_now(q);
+}
+
+static void (*const procedures[])(const struct asked *) = {air, ulr, pur, nor, ecr, bir};
 
 static enum op_label label(const struct msg *m)
 {
@@ -285,6 +313,8 @@ static enum op_label label(const struct msg *m)
 		return LABEL_NOR;
 	case S13_ECR:
 		return LABEL_ECR;
+	case ZN_BIR:
+		return LABEL_BIR;
 	default:
 		return LABEL_OTHER;
 	}

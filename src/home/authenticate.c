@@ -222,3 +222,44 @@ void authenticate_wifi(const struct home_self *self, const struct auth_means *me
 	if (err)
 		out->result = RESULT_NO_VECTORS;
 }
+
+/* --- GBA --- */
+
+enum result gba_check(const struct home_rows *rows, uint64_t wall_ms)
+{
+	enum result result = subscriber_check(rows, 0, 0, wall_ms);
+
+	if (result)
+		return result;
+	return rows->profile->services & SERVICE_GBA ? RESULT_OK : RESULT_NO_GBA;
+}
+
+void authenticate_gba(const struct home_self *self, const struct auth_means *means,
+		      const struct home_rows *rows, const struct aka_key *key, struct view auts,
+		      struct auth_result *out)
+{
+	struct aka_key k;
+	uint64_t seq;
+	enum err err;
+
+	memset(out, 0, sizeof *out);
+	out->reg = *rows->reg;
+	out->result = gba_check(rows, means->wall_ms);
+	if (out->result)
+		return;
+	out->result = RESULT_NO_VECTORS;
+	if (!keyed(rows, key))
+		return;
+	resync(means, key, auts, out);
+	k = *key;
+	k.amf[0] &= (uint8_t)~SEPARATION; /* it is no EPS (TS 33.102 Annex H) */
+	err = sqn_issue(means->sqn, rows->sub->imsi, means->wall_ms, out->reg.dif, 1, &seq);
+	if (!err)
+		err = vector(means, &k, seq << 5 | ((uint64_t)self->node_id * 8 + DOMAIN_GBA),
+			     &out->utran[0]);
+	secret_wipe(&k, sizeof k);
+	if (err)
+		return;
+	out->utran_n = 1;
+	out->result = RESULT_OK;
+}

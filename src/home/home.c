@@ -98,6 +98,8 @@ static void tick(void *ctx)
 		h->loop_thread = pthread_self();
 		atomic_store(&h->looping, true);
 		chores_start(&h->chores);
+		if (w->bsf)
+			bsf_start(w->bsf);
 	}
 	if (!h->chores.running)
 		chores_step(&h->chores, loop_wall(w->loop));
@@ -242,8 +244,8 @@ static enum err make_worker(struct home *h, const struct home_conf *conf, char w
 	    .realm = conf->realm,
 	    .product = VIEW("Merlon"),
 	    .vendor_id = VENDOR_3GPP,
-	    .apps = {DIA_APP_S6A, DIA_APP_S13},
-	    .app_n = 2,
+	    .apps = {DIA_APP_S6A, DIA_APP_S13, DIA_APP_ZN},
+	    .app_n = conf->bsf ? 3 : 2,
 	    .state_id = (uint32_t)now.tv_sec,
 	    .watchdog_ms = conf->watchdog_ms,
 	    .peer_max = PEER_MAX,
@@ -287,6 +289,8 @@ static enum err join_loop(struct home *h, const struct home_conf *conf, char why
 		err = loop_listen(l, e, e->link == LINK_TLS ? conf->tls : NULL, false, &home_conn_ops,
 				  &h->w, why);
 	}
+	if (!err && conf->bsf)
+		err = bsf_open(&h->w.bsf, &h->w, conf->bsf, why);
 	if (err)
 		return err;
 	loop_batch(l, batch_begin, batch_end, h);
@@ -349,6 +353,7 @@ void home_free(struct home *h)
 	struct home_worker *w = &h->w;
 
 	chores_stop(&h->chores);
+	bsf_close(w->bsf);
 	if (w->node)
 		dia_node_free(w->node);
 	if (h->reg)

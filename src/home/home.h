@@ -2,6 +2,7 @@
  * the vault `auc`; registrations durable before the answer. */
 #pragma once
 #include "home/auc_socket.h"
+#include "home/bsf.h"
 #include "loop/loop.h"
 #include "loop/tls.h"
 
@@ -23,6 +24,7 @@ struct home_conf {
 	uint32_t watchdog_ms;
 	uint32_t vector_max; /* vectors a request, 1..5 */
 	struct auc_conf auc; /* path NULL: no Wi-Fi access */
+	const struct bsf_conf *bsf; /* NULL: no bootstrapping server */
 	uint32_t pace;	     /* CLR, IDR, DSR a second that home sends by itself; 0: 200 */
 };
 

@@ -56,7 +56,7 @@ uint16_t rats_of_type(uint32_t rat_type);
 #define VECTOR_MAX 5
 
 /* The serving domains, a range of SQN for each (facts/sim.md 3.2). */
-enum domain { DOMAIN_MME, DOMAIN_SGSN, DOMAIN_WLAN, DOMAIN_VLR, DOMAIN_N };
+enum domain { DOMAIN_MME, DOMAIN_SGSN, DOMAIN_WLAN, DOMAIN_VLR, DOMAIN_GBA, DOMAIN_N };
 
 struct auth_request {
 	uint64_t imsi, plmn;
@@ -117,6 +117,15 @@ enum result wifi_check(const struct home_rows *rows, uint16_t methods, uint64_t 
 void authenticate_wifi(const struct home_self *self, const struct auth_means *means,
 		       const struct home_rows *rows, const struct aka_key *key,
 		       const struct wifi_request *q, struct auth_result *out);
+
+/* --- GBA (TS 33.220 4.5.2) --- */
+
+/* May this subscription bootstrap? */
+enum result gba_check(const struct home_rows *rows, uint64_t wall_ms);
+/* One vector for that, out->utran[0]. `resync`: RAND and AUTS, or empty. As authenticate. */
+void authenticate_gba(const struct home_self *self, const struct auth_means *means,
+		      const struct home_rows *rows, const struct aka_key *key, struct view resync,
+		      struct auth_result *out);
 
 /* --- Location Update (5.2.1.1) --- */
 

@@ -40,6 +40,7 @@ struct home_worker {
 	struct feed feed;
 	struct reset reset;
 	struct home_load load;
+	struct bsf *bsf; /* NULL: none */
 	uint32_t pace;	  /* requests of ours a second: a changed profile must not be a storm */
 	uint64_t session; /* the last Session-Id given */
 	struct arena mem; /* of the batch */

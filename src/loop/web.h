@@ -1,6 +1,7 @@
 /* An HTTP server for requests that are answered by a program: methods, headers, short bodies, TLS, answers
  * given later (libmicrohttpd). It has no thread: whoever owns it calls web_run when web_fd is readable, and
- * at least as often as web_wait_ms says. All is bounded: connections, those of one address, a body, a target. */
+ * at least as often as web_wait_ms says. All is bounded: connections, those of one
+ * address, bodies, targets. */
 #pragma once
 #include "loop/loop.h"
 #include "loop/tls.h"

@@ -7,7 +7,7 @@
 #define SUB_PRIOS PRIOS "|profile"
 #define BINDINGS  "alert|refuse|greylist|detach"
 #define RATS      "utran|geran|wb-eutran|nb-iot|lte-m|nr"
-#define SERVICES  "sms-mo|sms-mt|voice|lcs|wifi-sim|wifi-aka|wifi-aka-prime"
+#define SERVICES  "sms-mo|sms-mt|voice|lcs|wifi-sim|wifi-aka|wifi-aka-prime|gba"
 #define ALGS      "|milenage|tuak"
 #define LIVES     "inventory|test-ready|active|suspended|retired"
 #define TRUSTS    "blocked|throttled|trusted|own"

@@ -17,8 +17,8 @@ static bool is_token(uint8_t c, bool value)
 
 	if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
 		return true;
-	return c && (memchr(more, c, sizeof more - 1) ||
-		     (value && memchr(in_value, c, sizeof in_value - 1)));
+	return c &&
+	       (memchr(more, c, sizeof more - 1) || (value && memchr(in_value, c, sizeof in_value - 1)));
 }
 
 static void skip(struct view *v, bool commas)

@@ -1,5 +1,5 @@
-/* Authorization headers: what is taken lies within the header, holds no quote, and stays what it is when it
- * is written in full and read again. */
+/* Authorization headers: what is taken lies within the header, holds no quote, and stays what it is when
+ * it is written in full and read again. */
 #include "wire/http_auth.h"
 
 #include <stdio.h>
@@ -15,8 +15,9 @@ static void within(struct view v, const uint8_t *data, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const char *const names[AUTH_N] = {"username", "realm",	"nonce", "uri", "response", "algorithm",
-						  "cnonce",   "opaque", "qop",	 "nc",	"auts"};
+	static const char *const names[AUTH_N] = {"username", "realm",	   "nonce",  "uri",
+						  "response", "algorithm", "cnonce", "opaque",
+						  "qop",      "nc",	   "auts"};
 	static char text[2 * HTTP_AUTH_MAX];
 	struct http_auth a, again;
 	size_t at = 7;

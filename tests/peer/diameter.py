@@ -10,11 +10,11 @@ import struct
 import threading
 import time
 
-S6A, S13 = 16777251, 16777252
+S6A, S13, ZN = 16777251, 16777252, 16777220
 VENDOR = 10415
 COMMANDS = {"CER": (257, 0), "DWR": (280, 0), "DPR": (282, 0), "ULR": (316, S6A), "CLR": (317, S6A),
             "AIR": (318, S6A), "IDR": (319, S6A), "DSR": (320, S6A), "PUR": (321, S6A),
-            "RSR": (322, S6A), "NOR": (323, S6A), "ECR": (324, S13)}
+            "RSR": (322, S6A), "NOR": (323, S6A), "ECR": (324, S13), "BIR": (310, ZN)}
 NAMES = {code: name for name, (code, _) in COMMANDS.items()}
 R, P, E, T = 0x80, 0x40, 0x20, 0x10
 
@@ -57,6 +57,9 @@ AVPS = {
     "Teleservice-List": (1486, VENDOR, "g"), "TS-Code": (1487, VENDOR, "o"),
     "IDR-Flags": (1490, VENDOR, "u"), "Subscribed-Periodic-RAU-TAU-Timer": (1619, VENDOR, "u"),
     "Error-Diagnostic": (1614, VENDOR, "u"), "CLR-Flags": (1638, VENDOR, "u"),
+    "Transaction-Identifier": (401, VENDOR, "o"), "NAF-Hostname": (402, VENDOR, "o"),
+    "Key-ExpiryTime": (404, VENDOR, "u"), "ME-Key-Material": (405, VENDOR, "o"),
+    "BootstrapInfoCreationTime": (408, VENDOR, "u"), "GBA-Type": (410, VENDOR, "u"),
     "Subscription-Data-Flags": (1654, VENDOR, "u"), "STN-SR": (1433, VENDOR, "o"),
     "LCS-Info": (1473, VENDOR, "g"), "Call-Barring-Infor-List": (1488, VENDOR, "g"),
 }

@@ -77,7 +77,7 @@ class Merlon:
 
     def __init__(self, where, roles="keeper, home, edge, watch", data_dir=None, authority=None, demo=True,
                  home_address="127.0.0.1", home_port=None, workers=1, listen=None, home=None, watch_socket=None,
-                 binary=None, user="", env=None, heard=True, **edge):
+                 binary=None, user="", env=None, heard=True, more=None, **edge):
         os.makedirs(where, exist_ok=True)
         self.where, self.data_dir = where, data_dir or os.path.join(where, "data")
         self.roles = [r.strip() for r in roles.split(",")]
@@ -100,6 +100,7 @@ class Merlon:
         if authority:
             chain, key = authority.issue(EDGE_HOST)
             conf["tls"] = {"chain": chain, "key": key, "ca": authority.ca}
+        conf |= more or {}
         with open(self.config, "w", encoding="ascii") as f:
             json.dump(conf, f)  # JSON is YAML
         self.log = os.path.join(where, "log")

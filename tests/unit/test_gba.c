@@ -24,8 +24,8 @@ TEST(ks_naf_is_that_of_annex_b)
 		ks.b[i] = i;
 	wr_view(&w, VIEW("naf.example.org"));
 	wr_view(&w, (struct view){gba_ua_digest, 5});
-	check_eq(gba_naf_key(&ks, rand, VIEW("001010000000001@ims.mnc001.mcc001.3gppnetwork.org"), wr_done(&w),
-			     &key),
+	check_eq(gba_naf_key(&ks, rand, VIEW("001010000000001@ims.mnc001.mcc001.3gppnetwork.org"),
+			     wr_done(&w), &key),
 		 ERR_OK);
 	hex("788f4dc60dc18275c34af8a14d9a042955e3054263ab952303fd60a33c52a8bd", want);
 	check(memcmp(key.b, want, 32) == 0);
@@ -40,11 +40,13 @@ TEST(what_is_too_long_has_no_key)
 	static const uint8_t rand[16], name[GBA_NAME_MAX + 6];
 	struct secret32 ks = {{0}}, key;
 
-	check_eq(gba_naf_key(&ks, rand, (struct view){name, GBA_NAME_MAX}, (struct view){name, GBA_NAME_MAX + 5},
-			     &key),
+	check_eq(gba_naf_key(&ks, rand, (struct view){name, GBA_NAME_MAX},
+			     (struct view){name, GBA_NAME_MAX + 5}, &key),
 		 ERR_OK);
-	check_eq(gba_naf_key(&ks, rand, (struct view){name, GBA_NAME_MAX + 1}, VIEW("naf"), &key), ERR_LENGTH);
-	check_eq(gba_naf_key(&ks, rand, VIEW("impi"), (struct view){name, GBA_NAME_MAX + 6}, &key), ERR_LENGTH);
+	check_eq(gba_naf_key(&ks, rand, (struct view){name, GBA_NAME_MAX + 1}, VIEW("naf"), &key),
+		 ERR_LENGTH);
+	check_eq(gba_naf_key(&ks, rand, VIEW("impi"), (struct view){name, GBA_NAME_MAX + 6}, &key),
+		 ERR_LENGTH);
 }
 
 TEST(digests_are_those_of_the_rfcs)
@@ -74,9 +76,15 @@ TEST(digests_are_those_of_the_rfcs)
 
 TEST(auth_int_depends_on_the_body)
 {
-	struct http_digest d = {.username = VIEW("u"), .realm = VIEW("r"), .password = VIEW("\x01\x00\xff"),
-				.method = VIEW("POST"), .uri = VIEW("/"), .nonce = VIEW("n"),
-				.nc = VIEW("00000001"), .cnonce = VIEW("c"), .qop = VIEW("auth-int"),
+	struct http_digest d = {.username = VIEW("u"),
+				.realm = VIEW("r"),
+				.password = VIEW("\x01\x00\xff"),
+				.method = VIEW("POST"),
+				.uri = VIEW("/"),
+				.nonce = VIEW("n"),
+				.nc = VIEW("00000001"),
+				.cnonce = VIEW("c"),
+				.qop = VIEW("auth-int"),
 				.body = VIEW("one")};
 	char one[HTTP_DIGEST_TEXT], two[HTTP_DIGEST_TEXT];
 
