@@ -22,5 +22,12 @@ struct range {
 	uint32_t from, to; /* { 1, 0 } ends a list */
 };
 
+/* Is any value of the right length one of this kind? */
+static inline bool kind_any(enum kind kind, const struct range *among)
+{
+	return kind == KIND_ANY || kind == BYTES || kind == U64 || kind == GROUP ||
+	       ((kind == NUMBER || kind == ENUM) && !among);
+}
+
 /* Is `v` what `kind` says? Its length has been checked. `among` may be NULL: any number. */
 bool kind_ok(enum kind kind, const struct range *among, struct view v);
