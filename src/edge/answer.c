@@ -38,6 +38,13 @@ static void learn(struct edge_worker *w, const struct dia_pending *p, bool ok, b
 		judge_done(w->judge, &f, o->partition, ok, busy, loop_wall(w->loop));
 }
 
+void edge_ahead(void *ctx, const struct dia_pending *p)
+{
+	struct edge_worker *w = ctx;
+
+	sightings_fetch(w->edge->sightings, origin_of(p)->imsi);
+}
+
 /* The asker's own identifiers, whatever worker forwarded it. */
 static struct dia_header header_of(const struct dia_pending *p, uint8_t flags)
 {

@@ -96,6 +96,7 @@ void edge_forward(struct edge_worker *w, struct dia_peer *to, struct wr *msg,
 		  struct dia_pending *p);
 
 /* edge/answer.c: an answer, or the news that there will be none. */
+void edge_ahead(void *ctx, const struct dia_pending *p);
 void edge_answer(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
 		 struct view raw, enum err err, struct dia_pending *p);
 void edge_lost(void *ctx, struct dia_pending *p, const char *why);

@@ -259,6 +259,7 @@ void edge_request(void *ctx, struct dia_peer *from, const struct msg *m, const s
 	struct edge_worker *w = ctx;
 	struct facts f;
 	struct verdict v;
+	uint64_t print;
 
 	metric_add(M_EDGE_BY_NETWORK, dia_peer_info(from)->kind, 1);
 	if (err) {
@@ -266,6 +267,7 @@ void edge_request(void *ctx, struct dia_peer *from, const struct msg *m, const s
 		return;
 	}
 	dia_facts(&f, from, m, h, loop_wall(w->loop));
+	print = dia_node_print(w->node, f.origin_host, h);
 	f.direction = direction_of(w, from, &f);
 	if (dia_peer_info(from)->kind == DIA_OWN) /* the judge knows our own network by its record */
 		f.peer_plmn = own_plmn(w);
@@ -278,9 +280,9 @@ void edge_request(void *ctx, struct dia_peer *from, const struct msg *m, const s
 		refuse(w, from, m, h, raw, ERR_OK, LOOP_DETECTED);
 		return;
 	}
-	if (dia_node_duplicate(w->node, f.origin_host, h, loop_now(w->loop)))
-		metric_add(M_EDGE_DUPLICATES, 0, 1);
 	v = judge_request(w->judge, &f);
+	if (dia_node_duplicate(w->node, print, h, loop_now(w->loop)))
+		metric_add(M_EDGE_DUPLICATES, 0, 1);
 	if (v.observed)
 		note_observed(w, &f, &v);
 	if (v.act != ACT_PASS)

@@ -184,6 +184,7 @@ static const struct dia_actions actions = {
     .peer_up = on_peer_up,
     .peer_down = on_peer_down,
     .request = edge_request,
+    .ahead = edge_ahead,
     .answer = edge_answer,
     .lost = edge_lost,
 };

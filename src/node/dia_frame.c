@@ -154,13 +154,18 @@ static void base(struct dia_node *n, struct dia_conn *c, const struct frame *f)
 /* What any message of an open peer may say by the way. */
 static void note(struct dia_peer *p, const struct frame *f)
 {
-	struct view value;
+	const struct slot *in = f->m.slot + f->m.slot->first, *load = NULL, *value, *source;
 
-	if (tab_get(&f->m, AVP_OC_SUPPORTED_FEATURES).n > 0)
-		p->info.doic = true;
-	value = tab_get(&f->m, AVP_LOAD, AVP_LOAD_VALUE);
-	if (value.n > 0 && view_eq_case(tab_get(&f->m, AVP_LOAD, AVP_SOURCEID), p->info.host))
-		p->info.load = dia_u64(value);
+	for (const struct slot *s = in; s < in + f->m.slot->n; s++) {
+		if (s->field == AVP_OC_SUPPORTED_FEATURES && s->value.n > 0)
+			p->info.doic = true;
+		if (s->field == AVP_LOAD && !load)
+			load = s;
+	}
+	value = load ? tab_next(&f->m, load, AVP_LOAD_VALUE, NULL) : NULL;
+	source = load ? tab_next(&f->m, load, AVP_SOURCEID, NULL) : NULL;
+	if (value && value->value.n > 0 && source && view_eq_case(source->value, p->info.host))
+		p->info.load = dia_u64(value->value);
 }
 
 static void application(struct dia_node *n, struct dia_conn *c, const struct frame *f)
@@ -212,7 +217,7 @@ static void when_open(struct dia_node *n, struct dia_conn *c, const struct frame
 void dia_node_frame(struct dia_node *n, uint32_t conn, struct view raw, struct arena *mem, uint64_t now)
 {
 	struct dia_conn *c = dia_conn_of_id(n, conn);
-	struct frame f = { .raw = raw };
+	struct frame f;
 
 	n->now = now;
 	if (!c)
@@ -221,6 +226,9 @@ void dia_node_frame(struct dia_node *n, uint32_t conn, struct view raw, struct a
 		dia_conn_drop(n, c, "no Diameter");
 		return;
 	}
+	if (n->act.ahead)
+		dia_pending_ahead(n, raw);
+	f.raw = raw;
 	parse(n, &f, mem);
 	switch (c->state) {
 	case DIA_WAIT_CER:

@@ -73,6 +73,9 @@ struct dia_actions {
 	 * caller after counting it. Base-protocol commands never come here. */
 	void (*request)(void *ctx, struct dia_peer *from, const struct msg *m,
 			const struct dia_header *h, struct view raw, enum err err);
+	/* An answer to this request came, and is not read yet: time to fetch what it will need. May be
+	 * NULL; may be called in vain. */
+	void (*ahead)(void *ctx, const struct dia_pending *p);
 	/* An answer, matched to its request; the pending is released when this returns. */
 	void (*answer)(void *ctx, struct dia_peer *from, const struct msg *m,
 		       const struct dia_header *h, struct view raw, enum err err, struct dia_pending *p);
@@ -146,6 +149,7 @@ struct dia_peer *dia_node_choose(struct dia_node *n, struct dia_peer *const *amo
 bool dia_looped(const struct dia_node_conf *me, const struct msg *m);
 
 /* Duplicate detection (RFC 6733 §5.5.4, §6.2): true if (Origin-Host, End-to-End Id) of a request with the
- * T flag was seen in the last 4 minutes. Fixed size, lossy. */
-bool dia_node_duplicate(struct dia_node *n, struct view origin_host, const struct dia_header *h,
-			uint64_t now);
+ * T flag was seen in the last 4 minutes. Fixed size, lossy. The fingerprint is asked for first: where it is
+ * kept is on its way from memory while the caller does something else. */
+uint64_t dia_node_print(const struct dia_node *n, struct view origin_host, const struct dia_header *h);
+bool dia_node_duplicate(struct dia_node *n, uint64_t print, const struct dia_header *h, uint64_t now);

@@ -88,13 +88,30 @@ void dia_pending_release(struct dia_node *n, struct pending_slot *s)
 	n->pending_free = number(n, s);
 }
 
+/* The slot of a Hop-by-Hop Identifier, or NULL. */
+static struct pending_slot *slot_of(struct dia_node *n, uint32_t hop)
+{
+	uint32_t i = hop & ((1u << n->pending_bits) - 1);
+	struct pending_slot *s = i < n->conf.pending_max ? &n->pending[i] : NULL;
+
+	return s && s->used && s->hop == hop ? s : NULL;
+}
+
+void dia_pending_ahead(struct dia_node *n, struct view raw)
+{
+	struct rd r = { .left = { raw.p + 12, 4 } };
+	const struct pending_slot *s = raw.p[4] & DIA_FLAG_REQUEST ? NULL : slot_of(n, rd_be(&r, 4));
+
+	if (s)
+		n->act.ahead(n->ctx, &s->p);
+}
+
 struct pending_slot *dia_pending_take(struct dia_node *n, const struct dia_peer *from,
 				  const struct dia_header *h)
 {
-	uint32_t i = h->hop_by_hop & ((1u << n->pending_bits) - 1);
-	struct pending_slot *s = i < n->conf.pending_max ? &n->pending[i] : NULL;
+	struct pending_slot *s = slot_of(n, h->hop_by_hop);
 
-	if (!s || !s->used || s->hop != h->hop_by_hop || s->p.to != from || s->p.code != h->code)
+	if (!s || s->p.to != from || s->p.code != h->code)
 		return NULL;
 	link_out(n, s);
 	return s;

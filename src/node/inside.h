@@ -147,6 +147,8 @@ bool dia_pending_init(struct dia_node *n);
 /* The request that this answer is for, taken out of the lists; NULL if there is none. */
 struct pending_slot *dia_pending_take(struct dia_node *n, const struct dia_peer *from,
 				  const struct dia_header *h);
+/* `raw`, a whole header at least, is about to be parsed. */
+void dia_pending_ahead(struct dia_node *n, struct view raw);
 void dia_pending_release(struct dia_node *n, struct pending_slot *s);
 void dia_pending_fail(struct dia_node *n, struct dia_peer *p, const char *why);
 void dia_pending_tick(struct dia_node *n);

@@ -110,6 +110,12 @@ static void on_request(void *ctx, struct dia_peer *from, const struct msg *m,
 	dia_node_send(f.node, from, wr_done(&w));
 }
 
+static void on_ahead(void *ctx, const struct dia_pending *p)
+{
+	(void)ctx;
+	must(p->hop_by_hop == 7 && p->user[0] == 42);
+}
+
 static void on_answer(void *ctx, struct dia_peer *from, const struct msg *m,
 		      const struct dia_header *h, struct view raw, enum err err, struct dia_pending *p)
 {
@@ -354,7 +360,8 @@ static void check_bounds(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const struct dia_actions act = {
-		on_send, on_close, on_dial, on_admit, on_up, on_down, on_request, on_answer, on_lost,
+		on_send,    on_close, on_dial,	 on_admit, on_up,
+		on_down,    on_request, on_ahead, on_answer, on_lost,
 	};
 
 	memset(&f, 0, sizeof f);

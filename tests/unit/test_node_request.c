@@ -351,20 +351,25 @@ TEST(a_choice_is_made_among_the_named_peers_alone)
 	check(dia_node_choose(A->node, of, 2, DIA_APP_S6A, NULL) == three);
 }
 
+static bool twice(const char *host, const struct dia_header *h, uint64_t now)
+{
+	return dia_node_duplicate(A->node, dia_node_print(A->node, view_of(host), h), h, now);
+}
+
 TEST(a_duplicate_is_known_for_four_minutes_and_only_with_the_t_flag)
 {
 	struct dia_header h = { 0xc0, 318, DIA_APP_S6A, 1, 99 };
 
 	world_init("a.home.test", "b.visited.test");
-	check(!dia_node_duplicate(A->node, VIEW("mme1"), &h, 1000));
-	check(!dia_node_duplicate(A->node, VIEW("mme1"), &h, 1100));
+	check(!twice("mme1", &h, 1000));
+	check(!twice("mme1", &h, 1100));
 	h.flags |= DIA_FLAG_RETRANSMIT;
-	check(dia_node_duplicate(A->node, VIEW("mme1"), &h, 2000));
-	check(!dia_node_duplicate(A->node, VIEW("mme2"), &h, 2000));
-	check(!dia_node_duplicate(A->node, VIEW("mme1"), &h, 2000 + 4 * 60 * 1000 + 1));
-	check(dia_node_duplicate(A->node, VIEW("mme1"), &h, 2000 + 4 * 60 * 1000 + 2));
+	check(twice("mme1", &h, 2000));
+	check(!twice("mme2", &h, 2000));
+	check(!twice("mme1", &h, 2000 + 4 * 60 * 1000 + 1));
+	check(twice("mme1", &h, 2000 + 4 * 60 * 1000 + 2));
 	h.end_to_end++;
-	check(!dia_node_duplicate(A->node, VIEW("mme1"), &h, 3000));
+	check(!twice("mme1", &h, 3000));
 }
 
 static void append(struct wr *w, struct view avp)
