@@ -34,6 +34,7 @@ enum err store_profile_of(struct store *st, struct view name)
 		return err;
 	st->profile_id = (uint32_t)r.id;
 	st->profile_prio = (uint8_t)num(&r, COL_PROFILE_PRIO);
+	st->profile_tamper = num(&r, COL_PROFILE_TAMPER) != 0;
 	return ERR_OK;
 }
 

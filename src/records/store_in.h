@@ -50,6 +50,7 @@ struct store {
 	char profile_name[NAME_MAX_BYTES], profile_tenant[NAME_MAX_BYTES];
 	uint32_t profile_id, tenant_id;
 	uint8_t profile_prio;
+	bool profile_tamper;
 	char tenant_name[NAME_MAX_BYTES];
 	/* Of the tenant asked for last, its critical subscriptions; "" = none. */
 	char quota_tenant[NAME_MAX_BYTES];

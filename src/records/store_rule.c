@@ -1,7 +1,11 @@
 /* What a record may be, which steps its life may take, and which of them need a second person. */
 #include "records/store_in.h"
 
+#include <ctype.h>
 #include <stdio.h>
+
+/* The forms of model.c, as they are stored. */
+enum form { FORM_2FF, FORM_3FF, FORM_4FF, FORM_MFF2 };
 
 #define SERVICE_SMS (SERVICE_SMS_MO | SERVICE_SMS_MT)
 
@@ -28,6 +32,34 @@ static enum err life_step(int64_t from, int64_t to, struct say *s)
 	return ERR_REFUSED;
 }
 
+/* Where tampering is a threat, a card that can be taken out is none (R-5.1.1.2.a): the form is its
+ * batch's. An eUICC's EID alone does not say that it is soldered. */
+static enum err stays_in(struct store *st, const struct row *sub, struct say *s)
+{
+	static const char sql[] = "SELECT form FROM batch WHERE iccid_from <= ?1 AND iccid_to >= ?1 "
+				  "AND length(iccid_from) = length(?1) ORDER BY form LIMIT 1";
+	sqlite3_stmt *q = store_prepare(st, sql);
+	struct view iccid = row_at(sub, COL_SUB_ICCID)->text;
+	int rc = SQLITE_ERROR;
+	bool fixed = false;
+
+	if (q) {
+		sqlite3_bind_text(q, 1, iccid.n > 0 ? (const char *)iccid.p : "", (int)iccid.n,
+				  SQLITE_STATIC);
+		rc = sqlite3_step(q);
+		fixed = rc == SQLITE_ROW && sqlite3_column_int(q, 0) == FORM_MFF2;
+	}
+	sqlite3_finalize(q);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return ERR_IO;
+	if (fixed)
+		return ERR_OK;
+	say(s, "iccid: %s; the profile declares tampering a threat: mff2 alone (R-5.1.1.2.a)",
+	    rc == SQLITE_ROW ? "of a batch of removable cards"
+			     : "in no batch, so that its form is not known");
+	return ERR_REFUSED;
+}
+
 static enum err subscription(struct store *st, const struct row *old, const struct row *new,
 			     struct say *s)
 {
@@ -51,7 +83,7 @@ static enum err subscription(struct store *st, const struct row *old, const stru
 		say(s, "profile: belongs to another tenant");
 		return ERR_REFUSED;
 	}
-	return ERR_OK;
+	return st->profile_tamper ? stays_in(st, new, s) : ERR_OK;
 }
 
 /* One APN against the profile's class and services: voice has its own (ims, QCI 1 and 5),
@@ -202,6 +234,22 @@ static enum err removal(const struct row *old, struct say *s)
 	return ERR_REFUSED;
 }
 
+/* Whose deliveries of keys are taken in: a slip of the pen is told here, not when a file is refused. */
+static enum err supplier(const struct row *new, struct say *s)
+{
+	struct view v = row_at(new, COL_SUPPLIER_CERT)->text;
+	size_t digits = 0, others = 0;
+
+	for (size_t i = 0; i < v.n; i++) {
+		digits += isxdigit(v.p[i]) != 0;
+		others += !isxdigit(v.p[i]) && v.p[i] != ':';
+	}
+	if (v.n == 0 || (digits == 64 && others == 0))
+		return ERR_OK;
+	say(s, "certificate: must be its SHA-256, as openssl x509 -noout -fingerprint -sha256 prints it");
+	return ERR_VALUE;
+}
+
 enum err rule_judge(struct store *st, const struct row *old, const struct row *new, struct say *s)
 {
 	if (!new)
@@ -219,9 +267,10 @@ enum err rule_judge(struct store *st, const struct row *old, const struct row *n
 		return ordered(new, COL_BATCH_FROM, COL_BATCH_TO, s);
 	case OBJ_NETWORK:
 		return network(new, s);
+	case OBJ_SUPPLIER:
+		return supplier(new, s);
 	case OBJ_TENANT:
 	case OBJ_EQUIPMENT:
-	case OBJ_SUPPLIER:
 	case OBJ_N:
 		break;
 	}
