@@ -1,4 +1,5 @@
-/* merlon import: subscriptions and equipment lists from CSV, streaming. Keys go sealed to the vault
+/* merlon import: subscriptions and equipment lists from CSV, streaming, or from a supplier's delivery.
+ * Keys go sealed to the vault
  * first, then the record is made (design.md, Vaults). Every bad row is told with its line and
  * reason. */
 #include "base/bcd.h"
@@ -8,6 +9,10 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define LINE_BYTES 4096
 
@@ -29,6 +34,12 @@ static const char *read_keys(struct import *m, const struct csv_keys *c, struct 
 		return "imsi: must be 6 to 15 digits";
 	if (elsewhere(m, row->imsi))
 		return "imsi: lies in a range of a partition; give --partition (R-5.1.i)";
+	if (m->delivery) {
+		const char *reason = delivery_card(m->delivery, c->iccid);
+
+		if (reason)
+			return reason;
+	}
 	return csv_key(m->aka, c, &row->key);
 }
 
@@ -194,11 +205,20 @@ static int import_file(struct import *m)
 		fprintf(stderr, "merlon import: %s: cannot be read\n", m->path);
 		return EXIT_FAILED;
 	}
+	code = delivery_begin(m);
+	if (code != EXIT_DONE) {
+		if (m->in && m->in != stdin)
+			fclose(m->in);
+		return delivery_end(m, code);
+	}
+	setvbuf(m->in, m->text, _IOFBF, sizeof m->text);
 	if (fseek(m->in, 0, SEEK_END) == 0) {
 		m->size = (uint64_t)ftell(m->in);
 		rewind(m->in);
 	}
 	code = read_first(m);
+	if (code == EXIT_DONE && m->has_keys && !m->delivery)
+		code = delivery_plain(m);
 	if (code == EXIT_DONE && m->has_keys)
 		code = open_partition(m);
 	if (code == EXIT_DONE)
@@ -208,7 +228,19 @@ static int import_file(struct import *m)
 	import_progress(m, true);
 	if (m->in != stdin)
 		fclose(m->in);
-	return code;
+	secret_wipe(m->text, sizeof m->text);
+	return delivery_end(m, code);
+}
+
+/* Keys are in memory here: no core dump, and no swap where that can be had. */
+static void keep_to_memory(void)
+{
+	const struct rlimit none = {0, 0}, all = {RLIM_INFINITY, RLIM_INFINITY};
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	if (setrlimit(RLIMIT_MEMLOCK, &all) == 0)
+		(void)mlockall(MCL_CURRENT | MCL_FUTURE);
 }
 
 static bool make_room(struct import *m)
@@ -234,8 +266,12 @@ static void free_room(struct import *m)
 
 int import_files(struct reach *r, const struct import_how *how, int n, char **paths)
 {
-	struct import m = {.reach = *r, .how = how};
-	int code = make_room(&m) ? reach_open(&m.reach, "import", true) : EXIT_FAILED;
+	static struct import m;
+	int code;
+
+	keep_to_memory();
+	m = (struct import){.reach = *r, .how = how};
+	code = make_room(&m) ? reach_open(&m.reach, "import", true) : EXIT_FAILED;
 
 	if (how->partition)
 		snprintf(m.pair, sizeof m.pair, "partition=%u", (unsigned int)*how->partition);
@@ -267,6 +303,12 @@ static const struct command import_command = {
 	"tuak: RES in bits and Keccak iterations of a TUAK card, 64:1 when empty. Every line "
 	"refused is told\n"
 	"with its reason; the others are loaded.\n\n"
+	"A supplier's delivery, CMS signed by it and encrypted for import.certificate, is known by its "
+	"bytes:\n"
+	"the signer's certificate must be that of a supplier's record whose SAS accreditation has not "
+	"ended.\n"
+	"Else it is refused, and the journal says why.\n\n"
+	"  merlon import subscriptions cards.cms\n\n"
 	"With --form, one file of a bulk equipment list (a CEIR's, up to 100 million devices): "
 	"not records but a\n"
 	"generation of the lists, compared with the one in force and stopped when it would "
@@ -295,6 +337,7 @@ int cmd_import(int argc, char **argv)
 	     "order of the fields of SG.18 records (type,from,to,reason)", 0, 0},
 	    {"--organisation", ARG_TEXT, &how.organisation, "ID",
 	     "Organisation ID that their header must name", 0, 0},
+	    {"--supplier", ARG_TEXT, &how.supplier, "NAME", "a delivery must be this supplier's", 0, 0},
 	    {"--dry-run", ARG_FLAG, &how.dry, "", "say what would change; change nothing", 0, 0},
 	    {"--confirm", ARG_TEXT, &how.confirm, "CODE",
 	     "make exactly the change that the range guard stopped with this code", 0, 0},
@@ -303,6 +346,11 @@ int cmd_import(int argc, char **argv)
 
 	if (n < 0)
 		return code;
+	if (n > 1 && strcmp(argv[0], "subscriptions") == 0 && access(argv[0], F_OK) != 0) {
+		how.object = "subscription";
+		argv++;
+		n--;
+	}
 	if (n == 0) {
 		fprintf(stderr, "merlon import: name a file; see merlon import --help\n");
 		return EXIT_USAGE;

@@ -25,6 +25,8 @@ struct block {
 	char keys[SPOOL_NAME]; /* the file of the spool with their keys; "" = none */
 };
 
+struct delivery; /* import_cms.c: a supplier's signed file, while it is read */
+
 struct import {
 	struct reach reach;
 	const struct import_how *how;
@@ -35,6 +37,8 @@ struct import {
 	size_t batch_n;
 	bool has_keys;
 	FILE *in, *bad;
+	struct delivery *delivery; /* NULL: a plain file */
+	char text[1 << 16];        /* of `in`: what is read ahead holds keys */
 	struct csv_header header;
 	char first[2048];
 	uint64_t line, size;
@@ -60,6 +64,17 @@ static inline struct block *import_block(struct import *m)
 {
 	return &m->block[m->made % BLOCKS];
 }
+
+/* `in` is a file that may be a supplier's: then it is verified, its supplier looked up and found
+ * accredited, and `in` becomes what was in it. An exit code after one clear line, which the journal has
+ * too. */
+int delivery_begin(struct import *m);
+/* May the supplier make this card? NULL, or why not. */
+const char *delivery_card(const struct delivery *d, struct view iccid);
+/* The end of it: the journal hears what was taken in. Wipes what was in the file. */
+int delivery_end(struct import *m, int code);
+/* A plain file with keys: told and journalled when import.plain forbids it. */
+int delivery_plain(struct import *m);
 
 /* Tell of a refused line; any thread. */
 void import_refuse(struct import *m, uint64_t line, struct view reason);

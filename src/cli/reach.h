@@ -32,6 +32,7 @@ struct import_how {
 	bool update;
 	/* Bulk equipment lists: `form` NULL: none of that; else see cli/equip_form.h. */
 	const char *form, *list, *fields, *organisation;
+	const char *supplier; /* whose delivery it must be; NULL: any supplier's */
 	const char *confirm; /* the code of the change that the range guard stopped */
 	bool dry;
 };
