@@ -146,7 +146,7 @@ static void put_vendor_app(struct wr *w, uint32_t app)
 
 static bool ours(uint32_t app)
 {
-	return app == DIA_APP_S6A || app == DIA_APP_S13;
+	return app == DIA_APP_S6A || app == DIA_APP_S13 || app == DIA_APP_SWX;
 }
 
 static void put_origin(struct wr *w, const struct dia_node_conf *me)

@@ -13,6 +13,7 @@
 #define DIA_APP_S6A   16777251
 #define DIA_APP_S13   16777252
 #define DIA_APP_ZN    16777220
+#define DIA_APP_SWX   16777265
 #define DIA_APP_RELAY 0xffffffff
 #define VENDOR_3GPP   10415
 

@@ -10,11 +10,12 @@ import struct
 import threading
 import time
 
-S6A, S13, ZN = 16777251, 16777252, 16777220
+S6A, S13, ZN, SWX = 16777251, 16777252, 16777220, 16777265
 VENDOR = 10415
 COMMANDS = {"CER": (257, 0), "DWR": (280, 0), "DPR": (282, 0), "ULR": (316, S6A), "CLR": (317, S6A),
             "AIR": (318, S6A), "IDR": (319, S6A), "DSR": (320, S6A), "PUR": (321, S6A),
-            "RSR": (322, S6A), "NOR": (323, S6A), "ECR": (324, S13), "BIR": (310, ZN)}
+            "RSR": (322, S6A), "NOR": (323, S6A), "ECR": (324, S13), "BIR": (310, ZN),
+            "SAR": (301, SWX), "MAR": (303, SWX), "RTR": (304, SWX), "PPR": (305, SWX)}
 NAMES = {code: name for name, (code, _) in COMMANDS.items()}
 R, P, E, T = 0x80, 0x40, 0x20, 0x10
 
@@ -61,7 +62,17 @@ AVPS = {
     "Key-ExpiryTime": (404, VENDOR, "u"), "ME-Key-Material": (405, VENDOR, "o"),
     "BootstrapInfoCreationTime": (408, VENDOR, "u"), "GBA-Type": (410, VENDOR, "u"),
     "Subscription-Data-Flags": (1654, VENDOR, "u"), "STN-SR": (1433, VENDOR, "o"),
-    "LCS-Info": (1473, VENDOR, "g"), "Call-Barring-Infor-List": (1488, VENDOR, "g"),
+    "Subscription-Id": (443, 0, "g"), "Subscription-Id-Data": (444, 0, "t"), "Subscription-Id-Type": (450, 0, "u"),
+    "Authentication-Information-SIM": (301, VENDOR, "o"), "Authorization-Information-SIM": (302, VENDOR, "o"),
+    "3GPP-AAA-Server-Name": (318, VENDOR, "t"), "SIP-Number-Auth-Items": (607, VENDOR, "u"),
+    "SIP-Authentication-Scheme": (608, VENDOR, "t"), "SIP-Authenticate": (609, VENDOR, "o"),
+    "SIP-Authorization": (610, VENDOR, "o"), "SIP-Auth-Data-Item": (612, VENDOR, "g"),
+    "SIP-Item-Number": (613, VENDOR, "u"), "Server-Assignment-Type": (614, VENDOR, "u"),
+    "Deregistration-Reason": (615, VENDOR, "g"), "Reason-Code": (616, VENDOR, "u"),
+    "Confidentiality-Key": (625, VENDOR, "o"), "Integrity-Key": (626, VENDOR, "o"),
+    "Non-3GPP-User-Data": (1500, VENDOR, "g"), "Non-3GPP-IP-Access": (1501, VENDOR, "u"),
+    "Non-3GPP-IP-Access-APN": (1502, VENDOR, "u"), "ANID": (1504, VENDOR, "t"),
+    "AAA-Failure-Indication": (1518, VENDOR, "u"), "LCS-Info": (1473, VENDOR, "g"), "Call-Barring-Infor-List": (1488, VENDOR, "g"),
 }
 BY_CODE = {(code, vendor): (name, kind) for name, (code, vendor, kind) in AVPS.items()}
 
