@@ -301,6 +301,7 @@ static enum err open_home(struct role_env *e, char why[256])
 	    .unknown_equipment_ok = c->unknown_equipment == 1,
 	    .watchdog_ms = c->edge_watchdog_ms,
 	    .vector_max = c->home_vectors,
+	    .swx = c->home_swx,
 	    .auc = {c->auc_socket[0] ? c->auc_socket : NULL, c->auc_group[0] ? c->auc_group : NULL,
 		    c->auc_rate, c->auc_subscriber},
 	};

@@ -1,12 +1,16 @@
 /* Requests of others, from the parsed message to the answer or the commit it waits for. */
+#include "home/swx.h"
 #include "home/worker.h"
 #include "home/zn.h"
 
 #include "base/log.h"
 #include "base/metric.h"
 
-enum op_label { LABEL_AIR, LABEL_ULR, LABEL_PUR, LABEL_NOR, LABEL_ECR, LABEL_BIR, LABEL_OTHER };
-static const char *const op_names[] = {"AIR", "ULR", "PUR", "NOR", "ECR", "BIR", "other"};
+enum op_label {
+	LABEL_AIR, LABEL_ULR, LABEL_PUR, LABEL_NOR, LABEL_ECR,
+	LABEL_BIR, LABEL_MAR, LABEL_SAR, LABEL_OTHER
+};
+static const char *const op_names[] = {"AIR", "ULR", "PUR", "NOR", "ECR", "BIR", "MAR", "SAR", "other"};
 
 /* One request, on its way through here. */
 struct asked {
@@ -159,11 +163,11 @@ void answer_load(struct home_worker *w)
 
 /* --- the procedures --- */
 
-static void resync_tell(const struct asked *q, const struct auth_request *a,
+static void resync_tell(const struct asked *q, uint64_t imsi, struct view resync,
 			const struct auth_result *r)
 {
-	if (a->resync.n > 0)
-		LOG(LOG_NOTE, "home.resync", kv_id("imsi", a->imsi),
+	if (resync.n > 0)
+		LOG(LOG_NOTE, "home.resync", kv_id("imsi", imsi),
 		    KV("genuine", (uint64_t)r->resynced),
 		    KV("peer", tab_get(q->in.m, AVP_ORIGIN_HOST)), KV_CLAUSE("R-5.6.2.d"));
 }
@@ -185,7 +189,7 @@ static void air(const struct asked *q)
 	authenticate(&w->self, &w->means, &rows, worker_key(w, &rows, a.imsi, &key), &a, &r);
 	secret_wipe(&key, sizeof key);
 	tell(q, a.imsi, r.result);
-	resync_tell(q, &a, &r);
+	resync_tell(q, a.imsi, a.resync, &r);
 	metric_add(M_HOME_VECTORS, 0, r.eps_n);
 	metric_add(M_HOME_VECTORS, r.gsm ? 2 : 1, r.utran_n);
 	s6a_aia_write(&w->out, &q->in, &r);
@@ -298,7 +302,77 @@ static void bir(const struct asked *q)
 	send_now(q);
 }
 
-static void (*const procedures[])(const struct asked *) = {air, ulr, pur, nor, ecr, bir};
+/* The vectors of a MAR, when nothing is wrong before. */
+static void vectors_for_aaa(const struct asked *q, const struct swx_ask *ask, const struct home_rows *rows,
+			    struct auth_result *r)
+{
+	struct home_worker *w = q->w;
+	struct aka_key key;
+
+	w->means.wall_ms = loop_wall(w->loop);
+	authenticate_wifi(&w->self, &w->means, rows, worker_key(w, rows, ask->wifi.imsi, &key), &ask->wifi,
+			  r);
+	secret_wipe(&key, sizeof key);
+	resync_tell(q, ask->wifi.imsi, ask->wifi.resync, r);
+	metric_add(M_HOME_VECTORS, r->gsm ? 4 : 3, r->result ? 0 : r->utran_n);
+}
+
+/* Which server serves is settled by the SAR, so a MAR stores nothing: but for a resynchronisation, and
+ * where the server that served has failed, whose registration then ends here. */
+static void mar(const struct asked *q)
+{
+	struct home_worker *w = q->w;
+	struct view host = tab_get(q->in.m, AVP_ORIGIN_HOST);
+	struct auth_result r = {.result = RESULT_OK};
+	struct reg_row aaa, reg;
+	struct home_rows rows;
+	struct swx_ask ask;
+	bool replace;
+
+	swx_mar_read(q->in.m, &ask);
+	aaa_rows(w, ask.wifi.imsi, &aaa);
+	rows = rows_of(q, ask.wifi.imsi, &reg);
+	replace = ask.failed && aaa_check(&aaa, host, false);
+	r.result = !rows.sub ? RESULT_USER_UNKNOWN : ask.result;
+	if (!r.result)
+		r.result = aaa_check(&aaa, host, ask.failed);
+	if (!r.result)
+		vectors_for_aaa(q, &ask, &rows, &r);
+	r.result = swx_result(r.result);
+	tell(q, ask.wifi.imsi, r.result);
+	swx_maa_write(&w->out, &q->in, &ask, &r, reg_aaa_node(&aaa));
+	aaa.flags &= (uint8_t)~REG_AAA;
+	if (!r.result && replace && r.store && reg_put(w->reg, &r.reg, 0))
+		refuse(q, ERR_FULL, 5012);
+	else if (!r.result && (replace || r.store))
+		send_durable(q, replace ? &aaa : &r.reg, NULL, 0);
+	else
+		send_now(q);
+	secret_wipe(&r, sizeof r);
+}
+
+static void sar(const struct asked *q)
+{
+	struct home_worker *w = q->w;
+	struct assign_request a;
+	struct assign_result r;
+	struct reg_row reg;
+	struct home_rows rows;
+
+	swx_sar_read(q->in.m, &a);
+	rows_of(q, a.imsi, &reg); /* for its event, should this be the wrong home */
+	rows = aaa_rows(w, a.imsi, &reg);
+	assign_server(&rows, &a, loop_wall(w->loop), &r);
+	r.result = swx_result(r.result);
+	tell(q, a.imsi, r.result);
+	swx_saa_write(&w->out, &q->in, &r, &rows);
+	if (r.store)
+		send_durable(q, &r.reg, NULL, 0);
+	else
+		send_now(q);
+}
+
+static void (*const procedures[])(const struct asked *) = {air, ulr, pur, nor, ecr, bir, mar, sar};
 
 static enum op_label label(const struct msg *m)
 {
@@ -315,9 +389,27 @@ static enum op_label label(const struct msg *m)
 		return LABEL_ECR;
 	case ZN_BIR:
 		return LABEL_BIR;
+	case SWX_MAR:
+		return LABEL_MAR;
+	case SWX_SAR:
+		return LABEL_SAR;
 	default:
 		return LABEL_OTHER;
 	}
+}
+
+/* SWx is for servers of our own that are connected to us, and nobody speaks it through another. */
+static uint32_t not_swx(const struct asked *q)
+{
+	if (q->in.h->app != DIA_APP_SWX)
+		return 0;
+	if (!q->w->swx)
+		return 3007;
+	if (view_eq_case(tab_get(q->in.m, AVP_ORIGIN_HOST), dia_peer_info(q->from)->host))
+		return 0;
+	LOG(LOG_NOTE, "home.aaa_relayed", KV("host", tab_get(q->in.m, AVP_ORIGIN_HOST)),
+	    KV("peer", dia_peer_info(q->from)->host), KV_CLAUSE("R-5.6.1.h"));
+	return 5003;
 }
 
 /* Is it for us (RFC 6733 6.1.4)? 0: it is. */
@@ -344,7 +436,9 @@ void answer_request(struct home_worker *w, struct dia_peer *from, const struct m
 		refuse(&q, err, dia_result(err));
 		return;
 	}
-	wrong = q.op == LABEL_OTHER ? 3001 : misrouted(w, m);
+	wrong = not_swx(&q);
+	if (!wrong)
+		wrong = q.op == LABEL_OTHER ? 3001 : misrouted(w, m);
 	if (wrong)
 		refuse(&q, wrong == 3001 ? ERR_UNKNOWN_CMD : ERR_REFUSED, wrong);
 	else if (!w->fresh)

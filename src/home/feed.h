@@ -6,8 +6,6 @@
 #include "home/s6a.h"
 #include "records/serving.h"
 
-enum sync { SYNC_NONE, SYNC_CANCEL, SYNC_DELETE, SYNC_INSERT };
-
 struct sync_plan {
 	enum sync what;
 	uint8_t nodes; /* REG_MME, REG_SGSN: who must hear it */

@@ -244,14 +244,19 @@ static enum err make_worker(struct home *h, const struct home_conf *conf, char w
 	    .realm = conf->realm,
 	    .product = VIEW("Merlon"),
 	    .vendor_id = VENDOR_3GPP,
-	    .apps = {DIA_APP_S6A, DIA_APP_S13, DIA_APP_ZN},
-	    .app_n = conf->bsf ? 3 : 2,
+	    .apps = {DIA_APP_S6A, DIA_APP_S13},
+	    .app_n = 2,
 	    .state_id = (uint32_t)now.tv_sec,
 	    .watchdog_ms = conf->watchdog_ms,
 	    .peer_max = PEER_MAX,
 	    .pending_max = OUTBOX_MAX,
 	    .pending_ms = 10000,
 	};
+	if (conf->bsf)
+		w->me.apps[w->me.app_n++] = DIA_APP_ZN;
+	if (conf->swx)
+		w->me.apps[w->me.app_n++] = DIA_APP_SWX;
+	w->swx = conf->swx;
 	w->partition = conf->partition;
 	w->pace = conf->pace ? conf->pace : 200;
 	w->mem = (struct arena){.base = malloc(ARENA_SIZE), .cap = ARENA_SIZE};

@@ -23,6 +23,7 @@ struct home_conf {
 	bool unknown_equipment_ok; /* an IMEI without an entry is white (else 5422) */
 	uint32_t watchdog_ms;
 	uint32_t vector_max; /* vectors a request, 1..5 */
+	bool swx;	     /* serve AAA servers of our realm (SWx) */
 	struct auc_conf auc; /* path NULL: no Wi-Fi access */
 	const struct bsf_conf *bsf; /* NULL: no bootstrapping server */
 	uint32_t pace;	     /* CLR, IDR, DSR a second that home sends by itself; 0: 200 */

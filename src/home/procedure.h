@@ -127,6 +127,45 @@ void authenticate_gba(const struct home_self *self, const struct auth_means *mea
 		      const struct home_rows *rows, const struct aka_key *key, struct view resync,
 		      struct auth_result *out);
 
+/* --- AAA servers of access that is not 3GPP's (SWx, TS 29.273 8.1.2) --- */
+
+/* Server-Assignment-Type (TS 29.229 6.3.15), as far as it means something here. */
+enum assignment {
+	ASSIGN_REGISTER = 1,
+	ASSIGN_DEREGISTER = 5,
+	ASSIGN_ADMINISTRATIVE = 8,
+	ASSIGN_AUTH_FAILED = 9,
+	ASSIGN_AUTH_TIMEOUT = 10,
+	ASSIGN_DATA = 12,
+	ASSIGN_RESTORE = 14
+};
+
+struct assign_request {
+	uint64_t imsi;
+	struct view host, realm; /* of the AAA server */
+	uint32_t type;		 /* enum assignment */
+};
+
+struct assign_result {
+	enum result result;
+	bool data;  /* send Non-3GPP-User-Data */
+	bool store; /* store `reg` before the answer */
+	struct reg_row reg;
+};
+
+/* `rows->reg`: the row reg_aaa(), zeroed but for that number when there is none. */
+void assign_server(const struct home_rows *rows, const struct assign_request *q, uint64_t wall_ms,
+		   struct assign_result *out);
+
+/* May this AAA server be given vectors? Not while another serves (8.1.2.1.2), unless that one has
+ * `failed`. `reg`: the row reg_aaa(). */
+enum result aaa_check(const struct reg_row *reg, struct view host, bool failed);
+
+/* What a change of the records means for the AAA server that serves: nothing, RTR, PPR. `rows->reg` as for
+ * assign_server. */
+enum sync { SYNC_NONE, SYNC_CANCEL, SYNC_DELETE, SYNC_INSERT };
+enum sync aaa_plan(const struct home_rows *rows, uint64_t wall_ms);
+
 /* --- Location Update (5.2.1.1) --- */
 
 enum ulr_flag {

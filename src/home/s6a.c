@@ -81,12 +81,12 @@ void s6a_answer_end(struct wr *w, const struct s6a_in *in, size_t start)
 	dia_end(w, start);
 }
 
-size_t s6a_request_begin(struct wr *w, uint32_t code, const struct s6a_out *out)
+size_t s6a_request_begin_of(struct wr *w, uint32_t app, uint32_t code, const struct s6a_out *out)
 {
 	struct dia_header h = {
 	    .flags = DIA_FLAG_REQUEST | DIA_FLAG_PROXIABLE,
 	    .code = code,
-	    .app = DIA_APP_S6A,
+	    .app = app,
 	    /* unique for minutes, across restarts too (RFC 6733 3) */
 	    .end_to_end = out->me->state_id << 20 | (uint32_t)(out->session & 0xfffff),
 	};
@@ -97,7 +97,7 @@ size_t s6a_request_begin(struct wr *w, uint32_t code, const struct s6a_out *out)
 		 (const char *)out->me->host.p, out->me->state_id,
 		 (unsigned long long)out->session);
 	dia_put_text(w, AVP_SESSION_ID, session);
-	put_application(w, DIA_APP_S6A);
+	put_application(w, app);
 	dia_put_u32(w, AVP_AUTH_SESSION_STATE, NO_STATE_MAINTAINED);
 	dia_put(w, AVP_ORIGIN_HOST, out->me->host);
 	dia_put(w, AVP_ORIGIN_REALM, out->me->realm);
@@ -108,6 +108,11 @@ size_t s6a_request_begin(struct wr *w, uint32_t code, const struct s6a_out *out)
 		dia_put_text(w, AVP_USER_NAME, imsi);
 	}
 	return start;
+}
+
+size_t s6a_request_begin(struct wr *w, uint32_t code, const struct s6a_out *out)
+{
+	return s6a_request_begin_of(w, DIA_APP_S6A, code, out);
 }
 
 uint64_t s6a_features(const struct msg *m)

@@ -27,6 +27,8 @@ struct s6a_out {
 	uint64_t session;
 };
 size_t s6a_request_begin(struct wr *w, uint32_t code, const struct s6a_out *out);
+/* The same of another application. */
+size_t s6a_request_begin_of(struct wr *w, uint32_t app, uint32_t code, const struct s6a_out *out);
 
 /* The features a node says it supports, and our answer to that: what both support, or nothing when
  * the request named no lists. */

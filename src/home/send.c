@@ -7,8 +7,6 @@
 #include "home/told.h"
 #include "node/dia_adapt.h"
 
-enum sent_label { SENT_CLR, SENT_DSR, SENT_IDR, SENT_RSR };
-
 /* What is remembered with a request under way. */
 struct ticket {
 	uint32_t index, life;
@@ -34,12 +32,16 @@ static struct dia_peer *way_to(struct home_worker *w, const struct reg_node *to)
 	return best;
 }
 
-bool send_look(void *worker, uint64_t imsi)
+/* The id of a change, or the number of a row: of a subscriber, whose AAA server is then looked at too. */
+bool send_look(void *worker, uint64_t id)
 {
 	struct home_worker *w = worker;
+	uint64_t imsi = reg_imsi(id);
 	struct reg_row reg;
 	struct home_rows rows = worker_rows(w, imsi, &reg);
 
+	if (w->swx && !aaa_look(w, imsi))
+		return false;
 	if (feed_plan(&rows, w->self.own_plmn, loop_wall(w->loop)).what == SYNC_NONE)
 		return true;
 	return outbox_sync(w->outbox, imsi, loop_now(w->loop));
@@ -65,19 +67,20 @@ static enum sent_label write_sync(struct home_worker *w, const struct s6a_out *o
 	return SENT_IDR;
 }
 
-/* Hand the finished message over. */
-static void hand_over(struct home_worker *w, struct outbox_item *it, const struct reg_node *to,
-		      enum sent_label label)
+/* An AAA server is told directly: nothing of SWx goes by the edge. */
+void send_hand_over(struct home_worker *w, struct outbox_item *it, uint32_t app, const struct reg_node *to,
+		    enum sent_label label)
 {
-	struct dia_pending p = {.app = DIA_APP_S6A};
+	struct dia_pending p = {.app = app};
 	struct ticket t = {it->index, it->life};
-	struct dia_peer *peer = way_to(w, to);
+	struct dia_peer *peer =
+	    app == DIA_APP_SWX ? dia_node_peer_of_host(w->node, view_of(to->host)) : way_to(w, to);
 
 	memcpy(p.user, &t, sizeof t);
 	if (!peer || w->out.err ||
 	    dia_node_request(w->node, peer, &w->out, &p, loop_now(w->loop))) {
 		if (!outbox_retry(w->outbox, it, loop_now(w->loop)))
-			LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", it->imsi),
+			LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", reg_imsi(it->imsi)),
 			    KV("host", (const char *)to->host));
 		return;
 	}
@@ -111,7 +114,7 @@ static void send_sync(struct home_worker *w, struct outbox_item *it)
 	it->after = reg;
 	feed_done(&it->after, &rows, &plan, it->node);
 	out.to = reg_node_of(&reg, it->node);
-	hand_over(w, it, out.to, write_sync(w, &out, &rows, &plan, it->node));
+	send_hand_over(w, it, DIA_APP_S6A, out.to, write_sync(w, &out, &rows, &plan, it->node));
 }
 
 static void send_item(struct home_worker *w, struct outbox_item *it)
@@ -124,15 +127,15 @@ static void send_item(struct home_worker *w, struct outbox_item *it)
 	case OUTBOX_FREE:
 		break;
 	case OUTBOX_SYNC:
-		send_sync(w, it);
+		(reg_is_aaa(it->imsi) ? aaa_send : send_sync)(w, it);
 		break;
 	case OUTBOX_CANCEL:
 		s6a_clr_write(&w->out, &out, it->cancel.type, it->cancel.kind == REG_MME);
-		hand_over(w, it, out.to, SENT_CLR);
+		send_hand_over(w, it, DIA_APP_S6A, out.to, SENT_CLR);
 		break;
 	case OUTBOX_RESET:
 		s6a_rsr_write(&w->out, &out);
-		hand_over(w, it, out.to, SENT_RSR);
+		send_hand_over(w, it, DIA_APP_S6A, out.to, SENT_RSR);
 		break;
 	}
 }
@@ -187,14 +190,14 @@ static void settle(struct home_worker *w, struct outbox_item *it, const struct d
 	bool again = o->busy || o->result == 3002 || o->result == 3003 || o->result == 5012;
 
 	if (!o->ok && !gone)
-		LOG(LOG_NOTE, "home.node_refused", kv_id("imsi", it->imsi),
+		LOG(LOG_NOTE, "home.node_refused", kv_id("imsi", reg_imsi(it->imsi)),
 		    KV("result", (uint64_t)o->result),
 		    KV("experimental", (uint64_t)o->experimental), KV("again", (uint64_t)again));
 	if (again) {
 		if (!outbox_retry(w->outbox, it, loop_now(w->loop)))
-			LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", it->imsi));
+			LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", reg_imsi(it->imsi)));
 	} else if (it->kind == OUTBOX_SYNC) {
-		settle_sync(w, it, gone);
+		(reg_is_aaa(it->imsi) ? aaa_settle : settle_sync)(w, it, gone);
 	} else {
 		outbox_done(w->outbox, it);
 	}
@@ -229,7 +232,7 @@ void send_lost(struct home_worker *w, const struct dia_pending *p)
 	struct outbox_item *it = item_of(w, p);
 
 	if (it && !outbox_retry(w->outbox, it, loop_now(w->loop)))
-		LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", it->imsi));
+		LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", reg_imsi(it->imsi)));
 }
 
 /* Each node once: as far as it is remembered; a second RSR does no harm. False: no room, try again.

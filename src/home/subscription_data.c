@@ -227,3 +227,45 @@ void subscription_data_put(struct wr *w, const struct sub_row *sub,
 		dia_put_u32(w, AVP_CORE_NETWORK_RESTRICTIONS, 2); /* no 5GC */
 	dia_close(w, group);
 }
+
+static void put_identity(struct wr *w, uint32_t type, uint64_t digits)
+{
+	char text[BCD_TEXT];
+	size_t group;
+
+	if (bcd_text(digits, text) < 5)
+		return;
+	group = dia_open(w, AVP_SUBSCRIPTION_ID);
+	dia_put_u32(w, AVP_SUBSCRIPTION_ID_TYPE, type);
+	dia_put_text(w, AVP_SUBSCRIPTION_ID_DATA, text);
+	dia_close(w, group);
+}
+
+/* What is not IP has no way through a Wi-Fi gateway. */
+static bool apn_for_wifi(const struct apn_row *a)
+{
+	return a->pdn_type != PDN_NON_IP && apn_fits(a, 0);
+}
+
+void non_3gpp_data_put(struct wr *w, const struct sub_row *sub, const struct profile_row *profile)
+{
+	enum { E164, IMSI_TYPE, ALLOWED = 0, APNS_ENABLE = 0, APNS_DISABLE = 1, WLAN = 0 };
+	size_t group = dia_open(w, AVP_NON_3GPP_USER_DATA);
+	bool any = false;
+
+	for (size_t i = 0; i < apn_n(profile); i++)
+		any |= apn_for_wifi(&profile->apn[i]);
+	put_identity(w, E164, sub->msisdn);
+	put_identity(w, IMSI_TYPE, sub->imsi);
+	dia_put_u32(w, AVP_NON_3GPP_IP_ACCESS, ALLOWED);
+	dia_put_u32(w, AVP_NON_3GPP_IP_ACCESS_APN, any ? APNS_ENABLE : APNS_DISABLE);
+	dia_put_u32(w, AVP_RAT_TYPE, WLAN);
+	put_ambr(w, profile->ul_bps, profile->dl_bps);
+	if (apn_n(profile) > 0 && apn_for_wifi(&profile->apn[0]))
+		dia_put_u32(w, AVP_CONTEXT_IDENTIFIER, profile->apn[0].context);
+	for (size_t i = 0; i < apn_n(profile); i++) {
+		if (apn_for_wifi(&profile->apn[i]))
+			put_apn(w, &profile->apn[i], sub->prio);
+	}
+	dia_close(w, group);
+}

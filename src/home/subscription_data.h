@@ -25,5 +25,8 @@ bool subscription_data_fits(const struct profile_row *profile, uint64_t features
 void subscription_data_put(struct wr *w, const struct sub_row *sub,
 			   const struct profile_row *profile, uint64_t features, bool gprs);
 
+/* Write Non-3GPP-User-Data (TS 29.273 8.2.3.1): who it is, AMBR, and the APNs that carry IP. */
+void non_3gpp_data_put(struct wr *w, const struct sub_row *sub, const struct profile_row *profile);
+
 /* Access-Restriction-Data (7.3.31): a bit for every technology that the profile does not name. */
 uint32_t access_restriction(uint16_t rats);

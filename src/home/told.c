@@ -56,3 +56,19 @@ void told_set(struct reg_row *reg, const struct sub_row *sub, const struct profi
 	for (size_t i = 0; i < APN_MAX; i++)
 		reg->spare[TOLD_CONTEXTS + i] = i < profile->apn_n ? profile->apn[i].context : 0;
 }
+
+/* Nothing that an AAA server is not told of: radio technologies, services, timers. */
+uint32_t told_aaa(const struct sub_row *sub, const struct profile_row *profile)
+{
+	struct profile_row p = *profile;
+
+	p.rats = p.services = 0;
+	p.tau_s = 0;
+	return told_digest(sub, &p);
+}
+
+void told_aaa_set(struct reg_row *reg, const struct sub_row *sub, const struct profile_row *profile)
+{
+	told_set(reg, sub, profile);
+	reg->told = told_aaa(sub, profile);
+}

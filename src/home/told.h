@@ -17,5 +17,9 @@ uint8_t told_parts(const struct sub_row *sub, const struct profile_row *profile)
  * nothing'. */
 uint32_t told_digest(const struct sub_row *sub, const struct profile_row *profile);
 
+/* The same of Non-3GPP-User-Data (SWx), and noting it in a row reg_aaa(). */
+uint32_t told_aaa(const struct sub_row *sub, const struct profile_row *profile);
+void told_aaa_set(struct reg_row *reg, const struct sub_row *sub, const struct profile_row *profile);
+
 /* Note that the node now has the data of these rows. */
 void told_set(struct reg_row *reg, const struct sub_row *sub, const struct profile_row *profile);

@@ -25,6 +25,7 @@ struct home_worker {
 	struct dia_node *node;
 	struct dia_node_conf me;
 	struct home_self self;
+	bool swx; /* serve AAA servers */
 	uint32_t partition; /* of the subscriptions that are ours */
 
 	struct serving_read *read;
@@ -75,6 +76,10 @@ void follow_feed(struct home_worker *w);
 void keep_cursor(struct home_worker *w);
 
 /* --- send.c: requests of ours --- */
+enum sent_label { SENT_CLR, SENT_DSR, SENT_IDR, SENT_RSR, SENT_RTR, SENT_PPR };
+/* Send what w->out holds to a node, and remember it with its item. */
+void send_hand_over(struct home_worker *w, struct outbox_item *it, uint32_t app, const struct reg_node *to,
+		    enum sent_label label);
 bool send_look(void *worker, uint64_t imsi); /* feed_means.look */
 void send_due(struct home_worker *w);
 void send_answered(struct home_worker *w, const struct msg *m, enum err err,
@@ -83,3 +88,11 @@ void send_lost(struct home_worker *w, const struct dia_pending *p);
 /* A step, every tick while `reset.going`, of sending RSR to every node that serves anyone
  * (TS 29.272 5.2.4.1). */
 void send_resets(struct home_worker *w);
+
+/* --- aaa.c: the registration in an AAA server (SWx) --- */
+/* The rows of a subscriber, with the registration of reg_aaa(). */
+struct home_rows aaa_rows(struct home_worker *w, uint64_t imsi, struct reg_row *reg);
+bool aaa_look(struct home_worker *w, uint64_t imsi); /* as send_look */
+/* An item OUTBOX_SYNC under reg_aaa(): its next request; its answer. */
+void aaa_send(struct home_worker *w, struct outbox_item *it);
+void aaa_settle(struct home_worker *w, struct outbox_item *it, bool gone);

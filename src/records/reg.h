@@ -14,6 +14,7 @@ enum reg_flag {
 	REG_PURGED_SGSN = 8,
 	REG_VLR = 16,         /* registered for circuit-switched services (MAP D, GSUP) */
 	REG_PURGED_VLR = 32,
+	REG_AAA = 64,         /* of the row reg_aaa(): registered in an AAA server (SWx) */
 };
 #define REG_SERVED (REG_MME | REG_SGSN | REG_VLR)
 
@@ -54,6 +55,29 @@ static inline const struct reg_node *reg_node_of(const struct reg_row *row, uint
 static inline uint8_t reg_purged(uint8_t kind)
 {
 	return kind == REG_MME ? REG_PURGED_MME : kind == REG_SGSN ? REG_PURGED_SGSN : REG_PURGED_VLR;
+}
+
+/* Access that is not 3GPP's (SWx) has a registration of its own, a row under reg_aaa(imsi): an IMSI fills at
+ * most 15 of the 16 nibbles, and the last says which of the two it is. Few SIMs have one, it is told other
+ * things, and the rows of all others stay as small as they are. */
+static inline uint64_t reg_aaa(uint64_t imsi)
+{
+	return (imsi & ~(uint64_t)15) | 0xa;
+}
+
+static inline bool reg_is_aaa(uint64_t key)
+{
+	return (key & 15) == 0xa;
+}
+
+static inline uint64_t reg_imsi(uint64_t key) /* of either row */
+{
+	return reg_is_aaa(key) ? key | 15 : key;
+}
+
+static inline const struct reg_node *reg_aaa_node(const struct reg_row *row)
+{
+	return &row->mme;
 }
 
 struct reg;

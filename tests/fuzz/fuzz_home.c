@@ -2,6 +2,7 @@
  * the same command and session, with one result. What it sends by itself passes its own row too. */
 #include "home/feed.h"
 #include "home/s6a.h"
+#include "home/swx.h"
 #include "wire/dia.h"
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,6 +16,7 @@ static struct sub_row sub = {.profile = 1, .life = LIFE_ACTIVE, .alg = ALG_MILEN
 static struct profile_row profile = {.id = 1,
 				     .apn_n = 1,
 				     .rats = 63,
+				     .services = SERVICE_WIFI,
 				     .tau_s = 3600,
 				     .apn = {{.name = "a.iot", .context = 1, .qci = 9, .arp = 15}}};
 static struct equip_row equip = {.colour = GREY};
@@ -112,6 +114,55 @@ static void update(const struct s6a_in *in, const struct home_rows *rows, struct
 	s6a_ula_write(w, in, &q, &u, rows, q.flags & 1);
 }
 
+/* Registered in the AAA server that asks, in another, or in none, as the IMSI has it. */
+static struct reg_row aaa_registration(const struct msg *m, uint64_t imsi)
+{
+	struct reg_row r = {.flags = imsi & 0x100 ? REG_AAA : 0, .told = 1};
+
+	r.imsi = reg_aaa(imsi);
+	if ((imsi & 0x200) || !view_text(tab_get(m, AVP_ORIGIN_HOST), r.mme.host, sizeof r.mme.host))
+		memcpy(r.mme.host, "aaa.x.org", 10);
+	return r;
+}
+
+static void vectors(const struct s6a_in *in, struct wr *w)
+{
+	struct auth_means with = means();
+	struct auth_result r = {0};
+	struct reg_row reg = {0}, aaa;
+	struct home_rows rows = {.profile = &profile, .reg = &reg};
+	struct swx_ask q;
+
+	swx_mar_read(in->m, &q);
+	aaa = aaa_registration(in->m, q.wifi.imsi);
+	reg.imsi = q.wifi.imsi;
+	rows.sub = find_sub(NULL, q.wifi.imsi);
+	r.result = q.result ? q.result : aaa_check(&aaa, tab_get(in->m, AVP_ORIGIN_HOST), q.failed);
+	if (!r.result)
+		authenticate_wifi(&self, &with, &rows, &key, &q.wifi, &r);
+	if (!r.result && (r.utran_n < 1 || r.utran_n > VECTOR_MAX))
+		abort();
+	r.result = swx_result(r.result);
+	swx_maa_write(w, in, &q, &r, reg_aaa_node(&aaa));
+}
+
+static void assign(const struct s6a_in *in, struct wr *w)
+{
+	struct assign_request q;
+	struct assign_result r;
+	struct reg_row aaa;
+	struct home_rows rows = {.profile = &profile, .reg = &aaa};
+
+	swx_sar_read(in->m, &q);
+	aaa = aaa_registration(in->m, q.imsi);
+	rows.sub = find_sub(NULL, q.imsi);
+	assign_server(&rows, &q, WALL, &r);
+	if ((r.data || r.store) && r.result)
+		abort();
+	r.result = swx_result(r.result);
+	swx_saa_write(w, in, &r, &rows);
+}
+
 static void answer(const struct s6a_in *in, const struct home_rows *rows, struct wr *w)
 {
 	struct purge_result p;
@@ -136,6 +187,12 @@ static void answer(const struct s6a_in *in, const struct home_rows *rows, struct
 	case S13_ECR:
 		check_device(&self, &book, s6a_imei(in->m), s6a_imsi(in->m), WALL, &c);
 		s13_eca_write(w, in, &c);
+		break;
+	case SWX_MAR:
+		vectors(in, w);
+		break;
+	case SWX_SAR:
+		assign(in, w);
 		break;
 	default:
 		return;
