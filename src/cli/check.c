@@ -39,7 +39,7 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 	for (size_t i = 0; i < c->roles.n && !err; i++) {
 		if (role_find(c->roles.text[i]))
 			continue;
-		snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge",
+		snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge, portal",
 			 c->roles.text[i]);
 		err = ERR_CONFIG;
 	}

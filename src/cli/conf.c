@@ -43,15 +43,33 @@ static void realm_of(uint64_t plmn, char realm[CONF_TEXT_MAX])
 		snprintf(realm, CONF_TEXT_MAX, "epc.mnc%.3s.mcc%.3s.3gppnetwork.org", d + 3, d);
 }
 
-/* TS 23.003 16.2: the bootstrapping server of a network, where devices look for it. */
-static void bsf_of(uint64_t plmn, char name[CONF_TEXT_MAX])
+/* TS 23.003 16.2: a server of a network, where devices look for it. */
+static void public_name(uint64_t plmn, const char *server, char name[CONF_TEXT_MAX])
 {
 	char d[BCD_TEXT];
 	size_t n = bcd_text(plmn, d);
 
 	if (!name[0])
-		snprintf(name, CONF_TEXT_MAX, "bsf.mnc%s%.3s.mcc%.3s.pub.3gppnetwork.org", n == 5 ? "0" : "",
-			 d + 3, d);
+		snprintf(name, CONF_TEXT_MAX, "%s.mnc%s%.3s.mcc%.3s.pub.3gppnetwork.org", server,
+			 n == 5 ? "0" : "", d + 3, d);
+}
+
+/* The portal of this configuration is an application that may ask its home for keys. */
+static bool fill_portal(struct conf *c)
+{
+	const char *port = strrchr(c->portal_listen, ':');
+	char head[CONF_TEXT_MAX];
+
+	public_name(c->plmn, "bsf", c->gba_name);
+	public_name(c->plmn, "portal", c->portal_name);
+	if (snprintf(head, sizeof head, "https://%s", c->portal_name) >= CONF_TEXT_MAX ||
+	    !fill(c->portal_issuer, head, port ? port : "") || !fill(c->portal_host, "portal.", c->realm))
+		return false;
+	if (c->gba_nafs.n > 0)
+		return true;
+	c->gba_nafs.n = 1;
+	return snprintf(c->gba_nafs.text[0], CONF_TEXT_MAX, "%s=%s", c->portal_name, c->portal_host) <
+	       CONF_TEXT_MAX;
 }
 
 bool conf_stores_of(const struct conf *c, uint32_t partition, char dir[CONF_TEXT_MAX])
@@ -91,8 +109,7 @@ enum err conf_parse(struct view yaml, const char *file, struct conf *c, char why
 		return err;
 	if (!c->realm[0])
 		realm_of(c->plmn, c->realm);
-	bsf_of(c->plmn, c->gba_name);
-	if (!fill(c->edge_host, "edge.", c->realm) || !fill_home(c) ||
+	if (!fill(c->edge_host, "edge.", c->realm) || !fill_home(c) || !fill_portal(c) ||
 	    !fill(c->watch_events, c->data_dir, "/events/events.jsonl")) {
 		snprintf(why, 256, "%s: data_dir or network.realm is too long", file);
 		return ERR_CONFIG;

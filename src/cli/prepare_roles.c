@@ -25,6 +25,7 @@ static const struct made {
     {"home", "vault-auc", S_IFDIR | 0700},
     {"home", "spool", S_IFDIR | 0750},
     {"home", "sqn", 0600},
+    {"portal", "portal", S_IFDIR | 0700},
     {"edge", "sightings.0", 0600},
     {"edge", "sightings.1", 0600},
 };

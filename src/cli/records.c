@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define OBJECTS "subscription, profile, tenant, network, equipment, rule, range, supplier, batch"
+#define OBJECTS "subscription, profile, tenant, network, equipment, rule, range, supplier, batch, platform"
 
 static void print_view(struct view v)
 {

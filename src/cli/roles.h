@@ -7,6 +7,7 @@
 #include "keeper/keeper.h"
 #include "loop/sandbox.h"
 #include "loop/sign.h"
+#include "portal/portal.h"
 #include "signer/signer.h"
 #include "watch/watch.h"
 
@@ -19,6 +20,14 @@ struct role_gba {
 	struct bsf_conf conf;
 	struct endpoint at;
 	struct tls_pem chain, key; /* until home has opened */
+};
+
+struct role_portal {
+	struct portal_conf conf;
+	struct portal *portal;
+	struct endpoint at, home;
+	struct tls_pem chain, key; /* until it has opened */
+	char dir[CONF_TEXT_MAX + 16], keeper[CONF_TEXT_MAX + 16];
 };
 
 /* What a role's process has in hand. */
@@ -38,6 +47,7 @@ struct role_env {
 	struct edge_conf edge_conf;
 	struct home_conf home_conf;
 	struct role_gba gba;
+	struct role_portal portal;
 	struct keeper_conf keeper_conf;
 	struct endpoint listen[CONF_LIST_MAX];
 	char stores[CONF_TEXT_MAX]; /* of home */
@@ -78,6 +88,12 @@ enum err MUST_USE roles_http(const char *key, const char *text, struct endpoint 
 /* gba.*, into e->gba and e->home_conf. The same. roles_gba_forget wipes what of it home has taken over. */
 enum err MUST_USE roles_gba(struct role_env *e, char why[256]);
 void roles_gba_forget(struct role_env *e);
+
+/* The portal, for its row. */
+enum err MUST_USE portal_open(struct role_env *e, char why[256]);
+void portal_serve(struct role_env *e);
+void portal_end(struct role_env *e);
+void portal_confine(const struct role_env *e, struct sandbox *box);
 
 extern const struct role roles[];
 extern const size_t role_n;

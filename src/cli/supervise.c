@@ -176,7 +176,7 @@ static enum err seat_roles(struct house *h, char why[256])
 		const struct role *r = role_find(name);
 
 		if (!r) {
-			snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge",
+			snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge, portal",
 				 name);
 			return ERR_CONFIG;
 		}

@@ -271,6 +271,7 @@ enum err rule_judge(struct store *st, const struct row *old, const struct row *n
 		return supplier(new, s);
 	case OBJ_TENANT:
 	case OBJ_EQUIPMENT:
+	case OBJ_PLATFORM:
 	case OBJ_N:
 		break;
 	}

@@ -37,13 +37,13 @@ class Authority:
     def _openssl(*args):
         subprocess.run(["openssl", *args], check=True, capture_output=True)
 
-    def issue(self, name):
-        """Paths of (certificate, key) for a host name."""
+    def issue(self, name, address=None):
+        """Paths of (certificate, key) for a host name, and an address if wanted."""
         cert, key, csr, ext = (self._path(f"{name}.{x}") for x in ("pem", "key", "csr", "ext"))
         if os.path.exists(cert):
             return cert, key
         with open(ext, "w", encoding="ascii") as f:
-            f.write(f"subjectAltName=DNS:{name}\nkeyUsage=digitalSignature\n"
+            f.write(f"subjectAltName=DNS:{name}{f',IP:{address}' if address else ''}\nkeyUsage=digitalSignature\n"
                     "extendedKeyUsage=serverAuth,clientAuth\n")
         short = name if len(name) <= 64 else name[:64]
         self._openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",

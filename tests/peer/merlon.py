@@ -101,6 +101,8 @@ class Merlon:
             chain, key = authority.issue(EDGE_HOST)
             conf["tls"] = {"chain": chain, "key": key, "ca": authority.ca}
         conf |= more or {}
+        if "portal" in self.roles:
+            conf["portal"]["home"] = f"{home_address}:{self.home_port}"
         with open(self.config, "w", encoding="ascii") as f:
             json.dump(conf, f)  # JSON is YAML
         self.log = os.path.join(where, "log")
