@@ -95,6 +95,7 @@ def test_a_role_that_is_killed_comes_back(kept, role):
     n.close()
     n = poll(lambda: partner_or_none(kept, f"after-{role}"), 15, "the edge")
     attach(n, SIMS[1])
+    poll(lambda: kept.run("show", "subscription", SIMS[1], check=False).returncode == 0, 15, "the keeper")
     number = kept.show("subscription", SIMS[1])["msisdn"]
     kept.set("subscription", SIMS[1], msisdn="99970777" if number != "99970777" else "99970778")
     assert n.expect("IDR", SIMS[1], timeout=10) is not None  # the keeper writes, home tells the node
