@@ -23,6 +23,7 @@ struct place {
 };
 
 struct sightings {
+	uint64_t id;    /* of this table among all there were */
 	size_t place_n; /* a power of two */
 	uint8_t key[HASH_KEY];
 	struct rates rates;
@@ -31,6 +32,7 @@ struct sightings {
 
 struct sightings *sightings_new(size_t entries, const uint8_t key[HASH_KEY])
 {
+	static _Atomic uint64_t made;
 	size_t n = 1;
 	struct sightings *s;
 
@@ -39,6 +41,7 @@ struct sightings *sightings_new(size_t entries, const uint8_t key[HASH_KEY])
 	s = big_new(sizeof *s + n * sizeof s->place[0]);
 	if (!s)
 		return NULL;
+	s->id = atomic_fetch_add(&made, 1) + 1;
 	s->place_n = n;
 	memcpy(s->key, key, HASH_KEY);
 	return s;
@@ -60,6 +63,31 @@ uint32_t sightings_plmn(uint64_t plmn)
 	return (uint32_t)(plmn >> 32);
 }
 
+/* Eight octets at a time: a capital is one that 'A' can be added up to, and not yet 'Z' + 1. */
+static uint64_t lower_8(uint64_t x)
+{
+	const uint64_t ones = 0x0101010101010101u, tops = ones * 0x80, low = x & ~tops;
+	uint64_t from_a = low + ones * (0x80 - 'A'), past_z = low + ones * (0x80 - 'Z' - 1);
+
+	return x | ((from_a & ~past_z & ~x & tops) >> 2);
+}
+
+static void lower(uint8_t *to, struct view from)
+{
+	uint64_t x;
+	size_t i = 0;
+
+	for (; from.n - i >= sizeof x; i += sizeof x) {
+		memcpy(&x, from.p + i, sizeof x);
+		x = lower_8(x);
+		memcpy(to + i, &x, sizeof x);
+	}
+	x = 0;
+	memcpy(&x, from.p + i, from.n - i);
+	x = lower_8(x);
+	memcpy(to + i, &x, from.n - i);
+}
+
 uint32_t sightings_host(const struct sightings *s, struct view host)
 {
 	uint8_t low[256];
@@ -68,18 +96,25 @@ uint32_t sightings_host(const struct sightings *s, struct view host)
 	if (host.n == 0)
 		return 0;
 	host = view_first(host, sizeof low);
-	for (size_t i = 0; i < host.n; i++) {
-		uint8_t c = host.p[i];
-
-		low[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-	}
+	lower(low, host);
 	h = (uint32_t)hash_view(s->key, (struct view){ low, host.n });
 	return h ? h : 1;
 }
 
+/* Each is asked for twice: to be fetched, and to be read. */
 static size_t place_of(const struct sightings *s, uint64_t imsi)
 {
-	return (size_t)hash_u64(s->key, imsi, 0) & (s->place_n - 1);
+	static _Thread_local struct {
+		uint64_t id, imsi;
+		size_t place;
+	} last;
+
+	if (last.id != s->id || last.imsi != imsi) {
+		last.id = s->id;
+		last.imsi = imsi;
+		last.place = (size_t)hash_u64(s->key, imsi, 0) & (s->place_n - 1);
+	}
+	return last.place;
 }
 
 static void load(const struct place *p, size_t way, struct sighting *out)

@@ -27,7 +27,7 @@ static const uint8_t change_of[] = {
 
 static void plan(struct change c[CHANGE_N], const struct dia_patch *p, uint8_t drmp[4])
 {
-	memset(c, 0, CHANGE_N * sizeof *c);
+	c[NO_CHANGE] = (struct change){ 0 };
 	c[OHOST] = (struct change){ AVP_ORIGIN_HOST, p->origin_host, false, true, false };
 	c[OREALM] = (struct change){ AVP_ORIGIN_REALM, p->origin_realm, false, true, false };
 	c[DHOST] = (struct change){ AVP_DESTINATION_HOST, p->dest_host, p->drop_dest_host, true, false };

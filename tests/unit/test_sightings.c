@@ -65,6 +65,17 @@ TEST(hosts_are_compared_without_regard_to_case)
 	check_eq(sightings_host(s, VIEW("MME.Example")), sightings_host(s, VIEW("mme.example")));
 	check(sightings_host(s, VIEW("mme1.example")) != sightings_host(s, VIEW("mme2.example")));
 	check_eq(sightings_host(s, VIEW("")), 0);
+	for (int c = 0; c < 256; c++) { /* each octet, among eight and behind them */
+		bool capital = c >= 'A' && c <= 'Z';
+		char a[] = "mme-abcdef", b[] = "mme-abcdef";
+
+		a[c % 10] = (char)c;
+		b[c % 10] = (char)(capital ? c + 32 : c);
+		check_eq(sightings_host(s, VIEW(a)), sightings_host(s, VIEW(b)));
+		b[c % 10] = (char)(c ^ 0x20);
+		check((sightings_host(s, VIEW(a)) == sightings_host(s, VIEW(b))) ==
+		      (capital || (c >= 'a' && c <= 'z')));
+	}
 	sightings_free(s);
 }
 
