@@ -1,49 +1,8 @@
 #include "edge/admit.h"
 
-#include <arpa/inet.h>
-#include <stdlib.h>
-
 #define SUCCESS 2001
 #define UNKNOWN_PEER 3010
 #define NO_COMMON_SECURITY 5017
-
-/* Text to bytes; the number of bytes, 4 or 16, or 0. */
-static size_t address_bytes(struct view text, uint8_t out[16])
-{
-	char s[64];
-
-	if (!view_text(text, s, sizeof s))
-		return 0;
-	if (inet_pton(AF_INET, s, out) == 1)
-		return 4;
-	return inet_pton(AF_INET6, s, out) == 1 ? 16 : 0;
-}
-
-bool address_within(struct view address, struct view prefix)
-{
-	const uint8_t *slash = prefix.n ? memchr(prefix.p, '/', prefix.n) : NULL;
-	struct view base = {prefix.p, slash ? (size_t)(slash - prefix.p) : prefix.n};
-	uint8_t a[16], b[16];
-	size_t n = address_bytes(address, a), bits = n * 8;
-
-	if (n == 0 || address_bytes(base, b) != n)
-		return false;
-	if (slash) {
-		bits = 0;
-		if (slash + 1 == prefix.p + prefix.n)
-			return false;
-		for (const uint8_t *d = slash + 1; d < prefix.p + prefix.n; d++) {
-			if (*d < '0' || *d > '9' || bits > 128)
-				return false;
-			bits = bits * 10 + (size_t)(*d - '0');
-		}
-	}
-	if (bits > n * 8)
-		return false;
-	if (memcmp(a, b, bits / 8) != 0)
-		return false;
-	return bits % 8 == 0 || (a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8) == 0;
-}
 
 static bool address_listed(const struct network_row *n, struct view address)
 {

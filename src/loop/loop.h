@@ -33,6 +33,10 @@ enum err MUST_USE endpoint_parse(struct view text, struct endpoint *e);
 #define ENDPOINT_TEXT 512
 void endpoint_text(const struct endpoint *e, char text[ENDPOINT_TEXT]);
 
+/* Is a textual IPv4 or IPv6 address inside "10.0.0.0/8", "2001:db8::/32" or equal to a bare
+ * address? */
+bool address_within(struct view address, struct view prefix);
+
 /* Who is at the other end. Views live as long as the connection. */
 struct conn_info {
 	uint8_t link;          /* enum link */
