@@ -26,6 +26,7 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 	struct tls_files f = {c->tls_chain, c->tls_key, c->tls_ca,
 			      c->tls_crl[0] ? c->tls_crl : NULL, NULL};
 	static struct edge_conf edge;
+	static struct gsup_conf gsup;
 	struct tls *tls;
 
 	if (!err)
@@ -36,6 +37,8 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 		err = check_endpoints("home.listen", &c->home_listen, why);
 	if (!err)
 		err = roles_partitions(&c->edge_partitions, &edge, why);
+	if (!err)
+		err = roles_gsup(c, &gsup, why);
 	for (size_t i = 0; i < c->roles.n && !err; i++) {
 		if (role_find(c->roles.text[i]))
 			continue;

@@ -10,8 +10,8 @@
 #include <unistd.h>
 #include <sys/resource.h>
 
-static enum err parse_endpoints(const char *key, const struct conf_list *list, struct endpoint *to,
-				size_t *n, char why[256])
+enum err roles_endpoints(const char *key, const struct conf_list *list, struct endpoint *to,
+			 size_t *n, char why[256])
 {
 	*n = 0;
 	for (size_t i = 0; i < list->n; i++) {
@@ -194,10 +194,10 @@ static enum err open_edge(struct role_env *e, char why[256])
 	if (err)
 		return err;
 	fill_edge(e);
-	err = parse_endpoints("edge.listen", &e->conf.edge_listen, e->edge_conf.listen,
+	err = roles_endpoints("edge.listen", &e->conf.edge_listen, e->edge_conf.listen,
 			      &e->edge_conf.listen_n, why);
 	if (!err)
-		err = parse_endpoints("edge.home", &e->conf.edge_home, e->edge_conf.home,
+		err = roles_endpoints("edge.home", &e->conf.edge_home, e->edge_conf.home,
 				      &e->edge_conf.home_n, why);
 	if (!err)
 		err = roles_partitions(&e->conf.edge_partitions, &e->edge_conf, why);
@@ -270,6 +270,16 @@ static void watch_stop_flag(void *ctx)
 	loop_stop(e->loop);
 }
 
+static enum err home_doors(struct role_env *e, char why[256])
+{
+	struct home_conf *h = &e->home_conf;
+	enum err err = roles_endpoints("home.listen", &e->conf.home_listen, e->listen, &h->listen_n, why);
+
+	if (!err)
+		err = roles_gba(e, why);
+	return err ? err : roles_gsup(&e->conf, &h->gsup, why);
+}
+
 static enum err open_home(struct role_env *e, char why[256])
 {
 	static const struct loop_limits limits = {.conn_max = 256,
@@ -307,9 +317,7 @@ static enum err open_home(struct role_env *e, char why[256])
 	};
 	if (!conf_stores(c, e->stores))
 		return ERR_CONFIG; /* told when it was read */
-	err = parse_endpoints("home.listen", &c->home_listen, e->listen, &h->listen_n, why);
-	if (!err)
-		err = roles_gba(e, why);
+	err = home_doors(e, why);
 	if (err)
 		return err;
 	e->loop = loop_new(&limits);

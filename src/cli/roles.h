@@ -82,6 +82,11 @@ struct role {
 
 /* edge.partitions. ERR_CONFIG with one clear line. */
 enum err MUST_USE roles_partitions(const struct conf_list *list, struct edge_conf *to, char why[256]);
+/* A list of addresses; `to` has room for CONF_LIST_MAX. ERR_CONFIG as above. */
+enum err MUST_USE roles_endpoints(const char *key, const struct conf_list *list, struct endpoint *to,
+				  size_t *n, char why[256]);
+/* home.gsup_*. */
+enum err MUST_USE roles_gsup(const struct conf *c, struct gsup_conf *g, char why[256]);
 
 /* "ADDRESS:PORT" of an HTTP server. ERR_CONFIG with one clear line. */
 enum err MUST_USE roles_http(const char *key, const char *text, struct endpoint *to, char why[256]);

@@ -106,6 +106,7 @@ static void tick(void *ctx)
 	worker_renew(w);
 	answer_durable(w);
 	dia_node_tick(w->node, loop_now(w->loop));
+	gsup_tick(w);
 	if (atomic_load(&h->stopping)) {
 		stop_step(h);
 		return;
@@ -283,6 +284,8 @@ static enum err join_loop(struct home *h, const struct home_conf *conf, char why
 		err = auc_open(&h->w.auc, &conf->auc, why);
 	if (!err && h->w.auc)
 		err = loop_watch(l, auc_fd(h->w.auc), auc_readable, &h->w);
+	if (!err && conf->gsup.listen_n > 0)
+		err = gsup_start(&h->w, &conf->gsup, why);
 	for (size_t i = 0; i < conf->listen_n && !err; i++) {
 		const struct endpoint *e = &conf->listen[i];
 
@@ -380,6 +383,7 @@ void home_free(struct home *h)
 		aka_free(w->means.aka);
 	auc_close(w->auc);
 	secret_free(h->chores.pair);
+	gsup_stop(w->gsup);
 	if (w->outbox)
 		outbox_free(w->outbox);
 	if (w->waiting)

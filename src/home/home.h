@@ -3,6 +3,7 @@
 #pragma once
 #include "home/auc_socket.h"
 #include "home/bsf.h"
+#include "home/gsup.h"
 #include "loop/loop.h"
 #include "loop/tls.h"
 
@@ -26,6 +27,7 @@ struct home_conf {
 	bool swx;	     /* serve AAA servers of our realm (SWx) */
 	struct auc_conf auc; /* path NULL: no Wi-Fi access */
 	const struct bsf_conf *bsf; /* NULL: no bootstrapping server */
+	struct gsup_conf gsup;
 	uint32_t pace;	     /* CLR, IDR, DSR a second that home sends by itself; 0: 200 */
 };
 

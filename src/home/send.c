@@ -67,6 +67,23 @@ static enum sent_label write_sync(struct home_worker *w, const struct s6a_out *o
 	return SENT_IDR;
 }
 
+static void retry(struct home_worker *w, struct outbox_item *it, const struct reg_node *to)
+{
+	if (!outbox_retry(w->outbox, it, loop_now(w->loop)))
+		LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", reg_imsi(it->imsi)),
+		    KV("host", (const char *)to->host));
+}
+
+/* The same by GSUP. */
+static void hand_over_gsup(struct home_worker *w, struct outbox_item *it, const struct reg_node *to,
+			   uint8_t kind, uint8_t type)
+{
+	if (gsup_hand_over(w, it, to, kind, type))
+		outbox_sent(w->outbox, it);
+	else
+		retry(w, it, to);
+}
+
 /* An AAA server is told directly: nothing of SWx goes by the edge. */
 void send_hand_over(struct home_worker *w, struct outbox_item *it, uint32_t app, const struct reg_node *to,
 		    enum sent_label label)
@@ -79,9 +96,7 @@ void send_hand_over(struct home_worker *w, struct outbox_item *it, uint32_t app,
 	memcpy(p.user, &t, sizeof t);
 	if (!peer || w->out.err ||
 	    dia_node_request(w->node, peer, &w->out, &p, loop_now(w->loop))) {
-		if (!outbox_retry(w->outbox, it, loop_now(w->loop)))
-			LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", reg_imsi(it->imsi)),
-			    KV("host", (const char *)to->host));
+		retry(w, it, to);
 		return;
 	}
 	metric_add(M_HOME_SENT, label, 1);
@@ -114,7 +129,10 @@ static void send_sync(struct home_worker *w, struct outbox_item *it)
 	it->after = reg;
 	feed_done(&it->after, &rows, &plan, it->node);
 	out.to = reg_node_of(&reg, it->node);
-	send_hand_over(w, it, DIA_APP_S6A, out.to, write_sync(w, &out, &rows, &plan, it->node));
+	if (node_by_gsup(out.to))
+		hand_over_gsup(w, it, out.to, it->node, gsup_sync_write(w, it->imsi, &rows, &plan, it->node));
+	else
+		send_hand_over(w, it, DIA_APP_S6A, out.to, write_sync(w, &out, &rows, &plan, it->node));
 }
 
 static void send_item(struct home_worker *w, struct outbox_item *it)
@@ -130,6 +148,11 @@ static void send_item(struct home_worker *w, struct outbox_item *it)
 		(reg_is_aaa(it->imsi) ? aaa_send : send_sync)(w, it);
 		break;
 	case OUTBOX_CANCEL:
+		if (node_by_gsup(out.to)) {
+			hand_over_gsup(w, it, out.to, it->cancel.kind,
+				       gsup_cancel_write(w, it->imsi, &it->cancel));
+			break;
+		}
 		s6a_clr_write(&w->out, &out, it->cancel.type, it->cancel.kind == REG_MME);
 		send_hand_over(w, it, DIA_APP_S6A, out.to, SENT_CLR);
 		break;
@@ -235,6 +258,18 @@ void send_lost(struct home_worker *w, const struct dia_pending *p)
 		LOG(LOG_ERROR, "home.gave_up", kv_id("imsi", reg_imsi(it->imsi)));
 }
 
+void send_settled(struct home_worker *w, uint32_t index, uint32_t life, bool gone, bool lost)
+{
+	struct outbox_item *it = outbox_find(w->outbox, index, life);
+
+	if (it && lost)
+		retry(w, it, it->kind == OUTBOX_SYNC ? reg_node_of(&it->after, it->node) : &it->cancel.node);
+	else if (it && it->kind == OUTBOX_SYNC)
+		settle_sync(w, it, gone);
+	else if (it)
+		outbox_done(w->outbox, it);
+}
+
 /* Each node once: as far as it is remembered; a second RSR does no harm. False: no room, try again.
  */
 static bool reset_node(struct home_worker *w, const struct reg_node *n)
@@ -264,7 +299,8 @@ void send_resets(struct home_worker *w)
 		for (size_t i = 0; i < n; i++) {
 			if ((rows[i].flags & REG_MME) && !reset_node(w, &rows[i].mme))
 				return;
-			if ((rows[i].flags & REG_SGSN) && !reset_node(w, &rows[i].sgsn))
+			if ((rows[i].flags & REG_SGSN) && !node_by_gsup(&rows[i].sgsn) &&
+			    !reset_node(w, &rows[i].sgsn))
 				return;
 			r->after = rows[i].imsi;
 		}

@@ -45,7 +45,7 @@ static size_t apn_n(const struct profile_row *p)
 }
 
 /* A wildcard would be every APN there is: such a row is never sent, whoever wrote it. */
-static bool apn_fits(const struct apn_row *a, uint64_t features)
+bool subscription_apn_fits(const struct apn_row *a, uint64_t features)
 {
 	return a->name[0] != 0 && a->name[0] != '*' &&
 	       (a->pdn_type != PDN_NON_IP || (features & FEATURE_NON_IP));
@@ -57,7 +57,7 @@ bool subscription_data_fits(const struct profile_row *profile, uint64_t features
 	    profile->odb & (FEATURE_ODB_ALL_APN | FEATURE_ODB_HPLMN_APN | FEATURE_ODB_VPLMN_APN);
 
 	return (bars & ~features) == 0 && apn_n(profile) > 0 &&
-	       apn_fits(&profile->apn[0], features);
+	       subscription_apn_fits(&profile->apn[0], features);
 }
 
 /* The digits of a number in TBCD, two an octet, the first in the low half, filled with F. */
@@ -131,23 +131,30 @@ static void put_apns(struct wr *w, const struct profile_row *p, uint8_t prio, ui
 	dia_put_u32(w, AVP_CONTEXT_IDENTIFIER, p->apn[0].context);
 	dia_put_u32(w, AVP_ALL_APN_CONFIGURATIONS_INCLUDED_INDICATOR, 0);
 	for (size_t i = 0; i < apn_n(p); i++) {
-		if (apn_fits(&p->apn[i], features))
+		if (subscription_apn_fits(&p->apn[i], features))
 			put_apn(w, &p->apn[i], prio);
 	}
 	dia_close(w, group);
 }
 
-/* A PDP context of GPRS (7.3.74): best effort throughout, precedence by class (TS 24.008 10.5.6.5).
- */
+void subscription_qos(uint8_t prio, uint8_t qos[SUBSCRIPTION_QOS])
+{
+	bool first = prio == PRIO_CRITICAL || prio == PRIO_HIGH;
+	unsigned int precedence = first ? 1 : prio == PRIO_NORMAL ? 2 : 3;
+
+	qos[0] = 0x23;
+	qos[1] = (uint8_t)(0x90 | precedence);
+	qos[2] = 0x1f;
+}
+
+/* A PDP context of GPRS (7.3.74). */
 static void put_pdp(struct wr *w, const struct apn_row *a, uint8_t prio)
 {
 	static const uint8_t types[][2] = {{0xf1, 0x21}, {0xf1, 0x57}, {0xf1, 0x8d}};
-	uint8_t qos[3] = {0x23, 0x91, 0x1f};
+	uint8_t qos[SUBSCRIPTION_QOS];
 	size_t group = dia_open(w, AVP_PDP_CONTEXT);
 
-	qos[1] = (uint8_t)(0x90 | (prio == PRIO_CRITICAL || prio == PRIO_HIGH ? 1
-				   : prio == PRIO_NORMAL		      ? 2
-									      : 3));
+	subscription_qos(prio, qos);
 	dia_put_u32(w, AVP_CONTEXT_IDENTIFIER, a->context);
 	dia_put(w, AVP_PDP_TYPE, (struct view){types[a->pdn_type], 2});
 	dia_put(w, AVP_QOS_SUBSCRIBED, (struct view){qos, sizeof qos});
@@ -168,7 +175,7 @@ static void put_gprs(struct wr *w, const struct profile_row *p, uint8_t prio)
 	group = dia_open(w, AVP_GPRS_SUBSCRIPTION_DATA);
 	dia_put_u32(w, AVP_COMPLETE_DATA_LIST_INCLUDED_INDICATOR, 0);
 	for (size_t i = 0; i < apn_n(p); i++) {
-		if (p->apn[i].pdn_type <= 2 && apn_fits(&p->apn[i], 0))
+		if (p->apn[i].pdn_type <= 2 && subscription_apn_fits(&p->apn[i], 0))
 			put_pdp(w, &p->apn[i], prio);
 	}
 	dia_close(w, group);
@@ -244,7 +251,7 @@ static void put_identity(struct wr *w, uint32_t type, uint64_t digits)
 /* What is not IP has no way through a Wi-Fi gateway. */
 static bool apn_for_wifi(const struct apn_row *a)
 {
-	return a->pdn_type != PDN_NON_IP && apn_fits(a, 0);
+	return a->pdn_type != PDN_NON_IP && subscription_apn_fits(a, 0);
 }
 
 void non_3gpp_data_put(struct wr *w, const struct sub_row *sub, const struct profile_row *profile)

@@ -28,5 +28,13 @@ void subscription_data_put(struct wr *w, const struct sub_row *sub,
 /* Write Non-3GPP-User-Data (TS 29.273 8.2.3.1): who it is, AMBR, and the APNs that carry IP. */
 void non_3gpp_data_put(struct wr *w, const struct sub_row *sub, const struct profile_row *profile);
 
+/* Is this APN one to tell a node of these features? Never a wildcard. */
+bool subscription_apn_fits(const struct apn_row *a, uint64_t features);
+
+/* QoS-Subscribed of a PDP context of GPRS: best effort throughout, precedence by class (TS 24.008
+ * 10.5.6.5). */
+#define SUBSCRIPTION_QOS 3
+void subscription_qos(uint8_t prio, uint8_t qos[SUBSCRIPTION_QOS]);
+
 /* Access-Restriction-Data (7.3.31): a bit for every technology that the profile does not name. */
 uint32_t access_restriction(uint16_t rats);

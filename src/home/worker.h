@@ -20,6 +20,7 @@ struct reset {
 	char seen[RESET_NODES][REG_HOST];
 };
 
+struct gsup;
 struct home_worker {
 	struct loop *loop;
 	struct dia_node *node;
@@ -36,6 +37,7 @@ struct home_worker {
 	struct auth_means means;
 
 	struct auc *auc; /* NULL: no Wi-Fi access */
+	struct gsup *gsup; /* NULL: none */
 	struct waiting *waiting;
 	struct outbox *outbox;
 	struct feed feed;
@@ -85,6 +87,9 @@ void send_due(struct home_worker *w);
 void send_answered(struct home_worker *w, const struct msg *m, enum err err,
 		   const struct dia_pending *p);
 void send_lost(struct home_worker *w, const struct dia_pending *p);
+/* The same for a request that went by GSUP, of the outbox's item `index`, `life`. `gone`: the node does not
+ * know the subscriber; `lost`: no answer. */
+void send_settled(struct home_worker *w, uint32_t index, uint32_t life, bool gone, bool lost);
 /* A step, every tick while `reset.going`, of sending RSR to every node that serves anyone
  * (TS 29.272 5.2.4.1). */
 void send_resets(struct home_worker *w);
@@ -96,3 +101,18 @@ bool aaa_look(struct home_worker *w, uint64_t imsi); /* as send_look */
 /* An item OUTBOX_SYNC under reg_aaa(): its next request; its answer. */
 void aaa_send(struct home_worker *w, struct outbox_item *it);
 void aaa_settle(struct home_worker *w, struct outbox_item *it, bool gone);
+
+/* --- gsup*.c: the home register of Osmocom's MSCs and SGSNs --- */
+/* `conf` is borrowed. One clear line in `why`. */
+enum err MUST_USE gsup_start(struct home_worker *w, const struct gsup_conf *conf, char why[256]);
+void gsup_stop(struct gsup *g);
+void gsup_tick(struct home_worker *w);
+/* What waited has become durable, or not: send the answer, or the refusal. */
+void gsup_durable(struct home_worker *w, struct waiting_answer *a, enum err err);
+/* Into w->out: what a plan asks of a node, or a cancellation. The message's type, for gsup_hand_over, which
+ * sends it and notes whose it is; false: not now. */
+uint8_t gsup_sync_write(struct home_worker *w, uint64_t imsi, const struct home_rows *rows,
+			const struct sync_plan *plan, uint8_t kind);
+uint8_t gsup_cancel_write(struct home_worker *w, uint64_t imsi, const struct cancel *c);
+bool gsup_hand_over(struct home_worker *w, const struct outbox_item *it, const struct reg_node *to,
+		    uint8_t kind, uint8_t type);

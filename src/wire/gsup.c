@@ -124,9 +124,10 @@ void gsup_put_u8(struct wr *w, uint16_t field, uint8_t x)
 	gsup_put(w, field, (struct view){&x, 1});
 }
 
+/* libosmocore looks at the tag alone, and writes no value; Wireshark asks for one. */
 void gsup_put_mark(struct wr *w, uint16_t field)
 {
-	gsup_put(w, field, (struct view){0});
+	gsup_put_u8(w, field, 1);
 }
 
 static size_t to_tbcd(uint64_t digits, uint8_t to[BCD_MAX / 2])

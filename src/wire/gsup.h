@@ -21,20 +21,21 @@ enum gsup_msg {
 
 extern const struct proto gsup_proto;
 
-enum gsup_cause { /* of TS 24.008 10.5.5.14, those that a home register has a use for */
-		  GSUP_CAUSE_IMSI_UNKNOWN = 2,
-		  GSUP_CAUSE_NO_GPRS = 7,
-		  GSUP_CAUSE_PLMN = 11,
-		  GSUP_CAUSE_NO_CELLS = 15,
-		  GSUP_CAUSE_NETWORK = 17,
-		  GSUP_CAUSE_CONGESTION = 22,
-		  GSUP_CAUSE_BAD_FIELD = 96,
-		  GSUP_CAUSE_NO_SUCH_MESSAGE = 97,
+/* Of TS 24.008 10.5.5.14, those that a home register has a use for. */
+enum gsup_cause {
+	GSUP_CAUSE_IMSI_UNKNOWN = 2,
+	GSUP_CAUSE_NO_SERVICE = 8,
+	GSUP_CAUSE_PLMN = 11,
+	GSUP_CAUSE_NO_CELLS = 15,
+	GSUP_CAUSE_NETWORK = 17,
+	GSUP_CAUSE_CONGESTION = 22,
+	GSUP_CAUSE_BAD_FIELD = 96,
+	GSUP_CAUSE_NO_SUCH_MESSAGE = 97,
 };
 
 /* Types of a message come by fours: request, error, result. */
-#define GSUP_IS_REQUEST(type) (((type)&3) == 0)
-#define GSUP_ERROR_OF(type) ((uint8_t)(((type)&0xfc) | 1))
+#define GSUP_IS_REQUEST(type) (((type) & 3) == 0)
+#define GSUP_ERROR_OF(type) ((uint8_t)(((type) & 0xfc) | 1))
 
 /* Parse a message, without the IPA header. Fields without a row are passed over. `type` is filled
  * whenever an octet was there, and after an error the IMSI can be looked up, unjudged, as far as it
