@@ -287,6 +287,12 @@ static int8_t find_slowly(const struct equip_set *s, uint32_t row, uint32_t seri
 	return -1;
 }
 
+void equip_fetch(const struct equip_set *s, uint64_t imei)
+{
+	if (digits(imei))
+		__builtin_prefetch(&s->quick[row_of(s, decimal((uint32_t)(imei >> 32)))]);
+}
+
 struct equip_on equip_find(const struct equip_set *s, uint64_t imei)
 {
 	uint32_t serial = decimal((uint32_t)imei >> 8), row;

@@ -60,6 +60,10 @@ struct equip_on {
 };
 struct equip_on equip_find(const struct equip_set *s, uint64_t imei);
 
+/* The same will be looked up soon: of the two lines of memory that takes, the first is on its way while the
+ * caller does something else. */
+void equip_fetch(const struct equip_set *s, uint64_t imei);
+
 /* For the maker of the next generation. Rows in TAC order. */
 const struct equip_tac *equip_rows(const struct equip_set *s, size_t *n);
 struct view equip_map_of(const struct equip_set *s, const struct equip_tac *row, unsigned int list);

@@ -110,10 +110,8 @@ static enum err get_meta(struct serving *s, MDB_txn *txn, struct serving_meta *m
 	MDB_val key = db_u64(&zero), val;
 	int rc = mdb_get(txn, s->dbi[DB_META], &key, &val);
 
-	if (rc != 0)
-		return db_err(rc);
-	if (val.mv_size != sizeof *m)
-		return ERR_CORRUPT;
+	if (rc != 0 || val.mv_size != sizeof *m)
+		return rc != 0 ? db_err(rc) : ERR_CORRUPT;
 	memcpy(m, val.mv_data, sizeof *m);
 	return m->magic == SERVING_MAGIC && m->version == BOOK_VERSION &&
 			       m->row_bytes == SERVING_ROW_BYTES ?
@@ -128,10 +126,8 @@ static enum err get_lists(struct serving *s, MDB_txn *txn, struct serving_lists 
 	int rc = mdb_get(txn, s->dbi[DB_META], &key, &val);
 
 	*l = (struct serving_lists){ 0 };
-	if (rc == MDB_NOTFOUND)
-		return ERR_OK;
 	if (rc != 0)
-		return db_err(rc);
+		return rc == MDB_NOTFOUND ? ERR_OK : db_err(rc);
 	if (val.mv_size != sizeof *l)
 		return ERR_CORRUPT;
 	memcpy(l, val.mv_data, sizeof *l);
@@ -242,9 +238,12 @@ static const struct equip_row *equip(void *ctx, uint64_t imei, uint64_t now_s)
 	const struct serving_read *r = ctx;
 	const struct equip_set *lists = r->lists.now;
 	uint64_t device = bcd_first(imei, 14);
-	const struct equip_row *e = equip_record(ctx, device, now_s);
 	struct equip_on on = { -1, -1 };
+	const struct equip_row *e;
 
+	if (lists && device)
+		equip_fetch(lists, device);
+	e = equip_record(ctx, device, now_s);
 	if (!e && lists && device)
 		on = equip_find(lists, device);
 	if (e || on.one >= 0)

@@ -94,6 +94,9 @@ TEST(a_device_is_found_on_its_list_and_its_neighbours_are_not)
 	check_eq(equip_find(s, id("35316609000014")).one, GREY);
 	check_eq(equip_find(s, id("35316609999999")).one, WHITE);
 	check_eq(equip_find(s, id("00000000000123")).one, BLACK);
+	equip_fetch(s, id("35316609000001")); /* asks for memory, and answers nothing */
+	equip_fetch(s, id("99999999000001"));
+	equip_fetch(s, 0xabcdefabcdefabcd);
 	check(equip_find(s, id("35316609000002")).one < 0 && equip_find(s, id("35316609000015")).one < 0);
 	check(equip_find(s, id("35316608000001")).one < 0 && equip_find(s, id("99999999999999")).one < 0);
 	check(equip_find(s, id("35316609")).one < 0 && equip_find(s, 0).one < 0);
