@@ -22,6 +22,7 @@ static const struct {
 struct modes {
 	struct inspect *in;
 	uint32_t allowed;
+	bool forced; /* by --allow */
 	int at[COLUMN_MAX];
 	uint64_t rows, bad, found[POLICY_N];
 	const char *path;
@@ -65,7 +66,9 @@ static void split(const struct modes *m, struct view line, struct view cell[COLU
 static enum policy_finding judge(const struct modes *m, const struct profile_row *p, size_t rat,
 				 const struct view cell[COLUMN_MAX])
 {
-	struct policy policy = {m->allowed, 2};
+	/* --allow stands in for the policies of all profiles. */
+	bool own = p && !m->forced;
+	struct policy policy = {own && p->algorithms ? p->algorithms : m->allowed, own ? p->generation : 2};
 
 	if (p && !(p->rats & rats[rat].bit))
 		policy.generation = UINT8_MAX;
@@ -183,7 +186,7 @@ static struct view trimmed(const char *line)
 
 int inspect_modes(struct inspect *in, const char *path, const char *allow)
 {
-	struct modes m = {.in = in, .allowed = policy_default(), .path = path};
+	struct modes m = {.in = in, .allowed = policy_default(), .forced = allow != NULL, .path = path};
 	uint64_t number = 1;
 	char line[1024];
 	struct view bad;

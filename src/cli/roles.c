@@ -139,6 +139,10 @@ static enum err open_keeper(struct role_env *e, char why[256])
 		.socket_group = e->conf.keeper_group[0] ? e->conf.keeper_group : NULL,
 		.cache_mb = e->conf.keeper_cache_mb,
 	};
+	if (e->conf.user[0]) {
+		(void)prepare_user(&e->conf, role_find("home"), e->home_user);
+		e->keeper_conf.home_user = e->home_user;
+	}
 	if (setpriority(PRIO_PROCESS, 0, (int)e->conf.keeper_nice) != 0)
 		LOG(LOG_NOTE, "keeper.not_nice", KV("nice", e->conf.keeper_nice));
 	err = keeper_start(&e->keeper, &e->keeper_conf, why);
@@ -414,8 +418,8 @@ const struct role roles[] = {
      .network = true,
      .writes = true,
      .own = {"", "records.db", "records.db-wal", "records.db-shm", "journal.head", "keeper.key",
-	     "keeper.lock", "keeper.sock", "serving.mdb", "serving.mdb-lock", "serving.page", "backup",
-	     "equipment"}},
+	     "keeper.lock", "keeper.sock", "holds.sock", "serving.mdb", "serving.mdb-lock", "serving.page",
+	     "backup", "equipment"}},
     {.name = "home",
      .order = 3,
      .open = open_home,

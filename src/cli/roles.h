@@ -51,6 +51,7 @@ struct role_env {
 	struct keeper_conf keeper_conf;
 	struct endpoint listen[CONF_LIST_MAX];
 	char stores[CONF_TEXT_MAX]; /* of home */
+	char home_user[64]; /* of keeper */
 	char secret[CONF_TEXT_MAX]; /* of home: where its master key is */
 	char pin[CONF_TEXT_MAX];    /* of home: where the PIN of the token is that has it */
 	struct edge *edge;

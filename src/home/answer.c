@@ -1,4 +1,5 @@
 /* Requests of others, from the parsed message to the answer or the commit it waits for. */
+#include "home/device.h"
 #include "home/swx.h"
 #include "home/worker.h"
 #include "home/zn.h"
@@ -29,11 +30,12 @@ struct home_rows worker_rows(struct home_worker *w, uint64_t imsi, struct reg_ro
 	if (rows.sub && rows.sub->partition != w->partition)
 		rows.sub = NULL;
 	if (rows.sub)
-		rows.profile = w->book->profile(w->book->ctx, rows.sub->profile);
+		rows.own = w->book->profile(w->book->ctx, rows.sub->profile);
 	if (reg_get(w->reg, imsi, reg)) {
 		memset(reg, 0, sizeof *reg);
 		reg->imsi = imsi;
 	}
+	device_look(&rows, w->book, reg->imei, loop_wall(w->loop), &w->in_force);
 	return rows;
 }
 
@@ -202,6 +204,13 @@ static void air(const struct asked *q)
 	secret_wipe(&r, sizeof r);
 }
 
+/* What the device calls for beyond the answer: a case, a withdrawal. */
+static void follow_device(const struct asked *q, uint64_t imsi, bool wanted)
+{
+	if (wanted && !send_look(q->w, imsi))
+		feed_want_all(&q->w->feed); /* no room now: found again by comparing */
+}
+
 static void ulr(const struct asked *q)
 {
 	struct home_worker *w = q->w;
@@ -213,14 +222,17 @@ static void ulr(const struct asked *q)
 
 	s6a_ulr_read(q->in.m, &u);
 	rows = rows_of(q, u.imsi, &reg);
+	device_seen(&rows, &reg, w->book, device_of_update(&reg, &u), loop_wall(w->loop), &w->in_force);
 	update_location(&w->self, &rows, &u, loop_wall(w->loop), &r);
 	tell(q, u.imsi, r.result);
+	device_tell(&rows, u.imsi, reg.imei, "ULR", u.host);
 	visited = r.result ? w->book->network(w->book->ctx, u.plmn) : NULL;
 	s6a_ula_write(&w->out, &q->in, &u, &r, &rows, visited && visited->compat_ula);
-	if (r.result)
+	if (r.result && !r.store)
 		send_now(q);
 	else
 		send_durable(q, &r.reg, r.cancel, r.cancel_n);
+	follow_device(q, u.imsi, r.store || (r.reg.flags & REG_HOLD_WANTED));
 }
 
 static void pur(const struct asked *q)
@@ -243,17 +255,23 @@ static void pur(const struct asked *q)
 static void nor(const struct asked *q)
 {
 	struct home_worker *w = q->w;
-	uint64_t imsi = s6a_imsi(q->in.m);
+	uint64_t imsi = s6a_imsi(q->in.m), imei = s6a_imei(q->in.m);
+	struct view host = tab_get(q->in.m, AVP_ORIGIN_HOST);
 	struct notify_result r;
 	struct reg_row reg;
 	struct home_rows rows = rows_of(q, imsi, &reg);
 
-	notify(&rows, tab_get(q->in.m, AVP_ORIGIN_HOST), s6a_imei(q->in.m), &r);
+	notify(&rows, host, imei, &r);
 	tell(q, imsi, r.result);
+	if (r.store) {
+		device_seen(&rows, &r.reg, w->book, imei, loop_wall(w->loop), &w->in_force);
+		device_tell(&rows, imsi, imei, "NOR", host);
+	}
 	if (r.store && reg_put(w->reg, &r.reg, 0))
 		r.result = RESULT_UNABLE;
 	s6a_noa_write(&w->out, &q->in, &r);
 	send_now(q);
+	follow_device(q, imsi, r.store);
 }
 
 static void ecr(const struct asked *q)
@@ -320,7 +338,8 @@ static void vectors_for_aaa(const struct asked *q, const struct swx_ask *ask, co
 }
 
 /* Which server serves is settled by the SAR, so a MAR stores nothing: but for a resynchronisation, and
- * where the server that served has failed, whose registration then ends here. */
+ * where the server that served has failed, whose registration then ends here. The device that it names counts
+ * for this answer alone: nobody has proved yet to be this SIM. */
 static void mar(const struct asked *q)
 {
 	struct home_worker *w = q->w;
@@ -329,13 +348,18 @@ static void mar(const struct asked *q)
 	struct reg_row aaa, reg;
 	struct home_rows rows;
 	struct swx_ask ask;
+	uint64_t imei = s6a_imei(q->in.m);
 	bool replace;
 
 	swx_mar_read(q->in.m, &ask);
 	aaa_rows(w, ask.wifi.imsi, &aaa);
 	rows = rows_of(q, ask.wifi.imsi, &reg);
+	if (imei)
+		device_look(&rows, w->book, imei, loop_wall(w->loop), &w->in_force);
 	replace = ask.failed && aaa_check(&aaa, host, false);
 	r.result = !rows.sub ? RESULT_USER_UNKNOWN : ask.result;
+	if (!r.result && imei && rows.reaction == REACT_REFUSE)
+		r.result = RESULT_DEVICE;
 	if (!r.result)
 		r.result = aaa_check(&aaa, host, ask.failed);
 	if (!r.result)
@@ -360,10 +384,15 @@ static void sar(const struct asked *q)
 	struct assign_result r;
 	struct reg_row reg;
 	struct home_rows rows;
+	enum reaction seen = REACT_NONE;
 
 	swx_sar_read(q->in.m, &a);
+	if (a.type == ASSIGN_REGISTER)
+		seen = device_report(w, a.imsi, s6a_imei(q->in.m), "SAR", a.host);
 	rows_of(q, a.imsi, &reg); /* for its event, should this be the wrong home */
 	rows = aaa_rows(w, a.imsi, &reg);
+	if (seen == REACT_REFUSE)
+		rows.reaction = seen; /* is not remembered */
 	assign_server(&rows, &a, loop_wall(w->loop), &r);
 	r.result = swx_result(r.result);
 	tell(q, a.imsi, r.result);

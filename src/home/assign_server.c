@@ -1,5 +1,5 @@
 /* Server assignment (TS 29.273 8.1.2.2.2): which AAA server serves a SIM over access that is not 3GPP's. */
-#include "home/procedure.h"
+#include "home/device.h"
 #include "home/told.h"
 
 enum serves { NOBODY, THIS_ONE, ANOTHER };
@@ -70,6 +70,8 @@ void assign_server(const struct home_rows *rows, const struct assign_request *q,
 	case ASSIGN_DATA:
 	case ASSIGN_RESTORE:
 		out->result = wifi_check(rows, SERVICE_WIFI, wall_ms);
+		if (!out->result && device_refused(rows))
+			out->result = RESULT_DEVICE;
 		if (!out->result && q->type == ASSIGN_REGISTER)
 			out->result = by == ANOTHER ? RESULT_OTHER_AAA : take_on(rows, q, wall_ms, out);
 		else if (!out->result)
@@ -91,7 +93,7 @@ enum sync aaa_plan(const struct home_rows *rows, uint64_t wall_ms)
 {
 	if (!(rows->reg->flags & REG_AAA))
 		return SYNC_NONE;
-	if (wifi_check(rows, SERVICE_WIFI, wall_ms))
+	if (wifi_check(rows, SERVICE_WIFI, wall_ms) || device_refused(rows))
 		return SYNC_CANCEL;
 	return rows->reg->told == told_aaa(rows->sub, rows->profile) ? SYNC_NONE : SYNC_INSERT;
 }

@@ -4,17 +4,11 @@
 #define IMEI_N 14 /* TAC and serial number; a 15th digit is a check digit */
 
 /* A meter's SIM found in a phone is stolen, whatever the colour of the phone. A profile that only
- * wants to know, and a subscription that must not be cut off, get grey: served and followed. */
-static enum colour stranger(const struct sub_row *sub, const struct profile_row *p)
+ * wants to know, or deals with it otherwise, and a subscription that must not be cut off, get grey: the
+ * device is followed, and goes on to the update, where that is done. */
+static enum colour stranger(enum reaction r)
 {
-	if (sub->prio == PRIO_CRITICAL || (p && p->binding == BINDING_ALERT))
-		return GREY;
-	return BLACK;
-}
-
-static bool in_other_device(const struct sub_row *sub, uint64_t imei)
-{
-	return sub && sub->imei != 0 && !bcd_begins(imei, sub->imei);
+	return r == REACT_REFUSE || r == REACT_DETACH ? BLACK : GREY;
 }
 
 void check_device(const struct home_self *self, const struct book *book, uint64_t imei,
@@ -23,7 +17,9 @@ void check_device(const struct home_self *self, const struct book *book, uint64_
 	uint64_t device = bcd_first(imei, IMEI_N);
 	const struct equip_row *e = device ? book->equip(book->ctx, device, wall_ms / 1000) : NULL;
 	const struct sub_row *sub = imsi ? book->sub(book->ctx, imsi) : NULL;
-	bool known = e || (sub && sub->imei != 0 && device != 0 && bcd_begins(device, sub->imei));
+	enum bound bound = sub ? binding_look(sub, device, sub->host ? book_host(book, device) : NULL)
+			       : BOUND_FREE;
+	bool known = e || bound == BOUND_OWN;
 
 	memset(out, 0, sizeof *out);
 	if (device == 0) {
@@ -31,9 +27,12 @@ void check_device(const struct home_self *self, const struct book *book, uint64_
 		return;
 	}
 	out->colour = e ? e->colour : WHITE;
-	if (out->colour != BLACK && in_other_device(sub, device)) {
+	if (sub && out->colour == WHITE && binding_grey(sub, wall_ms / 1000))
+		out->colour = GREY;
+	if (out->colour != BLACK && bound == BOUND_STRANGER) {
 		out->bound = true;
-		out->colour = (uint8_t)stranger(sub, book->profile(book->ctx, sub->profile));
+		out->colour = (uint8_t)stranger(
+		    binding_reaction(sub, book->profile(book->ctx, sub->profile), bound));
 	} else if (!known && !self->unknown_equipment_ok) {
 		out->result = RESULT_NO_EQUIPMENT;
 	}

@@ -38,6 +38,17 @@ static bool wished(const struct feed_wish *wish, const struct reg_row *row)
 	return wish->all;
 }
 
+/* The SIM that the report came by, or any. */
+static bool host_changed(struct feed *f, const struct feed_means *m, uint64_t imei)
+{
+	const struct host_row *host = book_host(serving_book(m->read), imei);
+
+	if (host && host->imsi)
+		return m->look(m->ctx, host->imsi);
+	feed_want_all(f);
+	return true;
+}
+
 /* One change. False: no room for what it calls for, come back to it. */
 static bool follow(struct feed *f, const struct feed_means *m, const struct change *c)
 {
@@ -52,6 +63,8 @@ static bool follow(struct feed *f, const struct feed_means *m, const struct chan
 	case CHANGE_EQUIP:
 	case CHANGE_RANGE:
 		return true; /* no node was told of these */
+	case CHANGE_HOST:
+		return host_changed(f, m, c->id);
 	}
 	return true;
 }

@@ -1,5 +1,6 @@
 /* What a GSUP node asks, to the procedure and back: authentication, purge, the device; and the answers
  * to what home asks. An answer goes when what it says is durable. */
+#include "home/device.h"
 #include "home/gsup_in.h"
 
 #include "base/log.h"
@@ -154,8 +155,14 @@ static void note_device(const struct gsup_asked *q, uint64_t imei)
 	struct home_rows rows = worker_rows(w, q->imsi, &reg);
 
 	notify(&rows, view_of(q->from->host), imei, &r);
-	if (r.result == RESULT_OK && r.store && reg_put(w->reg, &r.reg, 0))
+	if (r.result != RESULT_OK || !r.store)
+		return;
+	device_seen(&rows, &r.reg, w->book, imei, loop_wall(w->loop), &w->in_force);
+	device_tell(&rows, q->imsi, imei, "Check-IMEI", view_of(q->from->host));
+	if (reg_put(w->reg, &r.reg, 0))
 		LOG(LOG_NOTE, "home.device_not_kept", kv_id("imsi", q->imsi));
+	else if (!send_look(w, q->imsi))
+		feed_want_all(&w->feed);
 }
 
 static void check_imei(const struct gsup_asked *q, const struct msg *m)

@@ -115,8 +115,10 @@ static void tick(void *ctx)
 	w->reset.going |= atomic_exchange(&h->chores.reset_wanted, false);
 	if (w->reset.going)
 		send_resets(w);
-	if (w->fresh)
+	if (w->fresh) {
+		holds_due(w);
 		send_due(w);
+	}
 	answer_load(w);
 }
 
@@ -318,11 +320,13 @@ enum err home_start(struct home **out, struct loop *loop, const struct home_conf
 		return ERR_FULL;
 	}
 	h->sqn_fd = -1;
-	h->chores.spool_fd = -1;
+	h->chores.spool_fd = h->w.holds.fd = -1;
 	h->w.loop = loop;
 	err = open_stores(h, conf, why);
 	if (!err)
 		err = make_worker(h, conf, why);
+	if (!err)
+		err = holds_open(&h->w.holds, conf->data_dir, why);
 	if (!err)
 		err = join_loop(h, conf, why);
 	if (err) {
@@ -362,6 +366,7 @@ void home_free(struct home *h)
 
 	chores_stop(&h->chores);
 	bsf_close(w->bsf);
+	holds_close(&w->holds);
 	if (w->node)
 		dia_node_free(w->node);
 	if (h->reg)

@@ -5,7 +5,7 @@
 #pragma once
 #include "crypto/aka.h"
 #include "crypto/sqn.h"
-#include "judge/book.h"
+#include "judge/binding.h"
 #include "records/reg.h"
 
 enum result {
@@ -29,8 +29,12 @@ extern const struct result_row result_rows[RESULT_N];
  * registered. */
 struct home_rows {
 	const struct sub_row *sub;	   /* NULL: no such subscription */
-	const struct profile_row *profile; /* NULL: none */
+	const struct profile_row *profile; /* in force now (home/device.h); NULL: none */
 	const struct reg_row *reg;
+	const struct profile_row *own;	   /* as it is recorded */
+	enum bound bound;		   /* the device the SIM is in */
+	enum reaction reaction;
+	bool hold_wanted;		   /* a case is on its way into the records */
 };
 
 /* What this home is. */
@@ -203,6 +207,7 @@ struct cancel {
 struct update_result {
 	enum result result;
 	bool data; /* send Subscription-Data */
+	bool store; /* a refusal that is stored all the same: the device was another one */
 	uint8_t cancel_n;
 	struct cancel cancel[2]; /* to send when the new registration is durable */
 	struct reg_row reg;	 /* to store before the answer */

@@ -39,12 +39,13 @@ bool send_look(void *worker, uint64_t id)
 	uint64_t imsi = reg_imsi(id);
 	struct reg_row reg;
 	struct home_rows rows = worker_rows(w, imsi, &reg);
+	bool nothing = feed_plan(&rows, w->self.own_plmn, loop_wall(w->loop)).what == SYNC_NONE;
 
 	if (w->swx && !aaa_look(w, imsi))
 		return false;
-	if (feed_plan(&rows, w->self.own_plmn, loop_wall(w->loop)).what == SYNC_NONE)
-		return true;
-	return outbox_sync(w->outbox, imsi, loop_now(w->loop));
+	if ((reg.flags & REG_HOLD_WANTED) && !holds_want(w, imsi))
+		LOG(LOG_NOTE, "home.hold_later", kv_id("imsi", imsi));
+	return nothing || outbox_sync(w->outbox, imsi, loop_now(w->loop));
 }
 
 /* Write what a plan asks of one node. */

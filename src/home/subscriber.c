@@ -1,6 +1,6 @@
 /* May a subscription be served, where, and over which radio: asked by AIR, ULR and the change feed.
  */
-#include "home/procedure.h"
+#include "home/device.h"
 #include "home/subscription_data.h"
 
 #define CS_SERVICES (SERVICE_VOICE | SERVICE_SMS_MO | SERVICE_SMS_MT)
@@ -38,8 +38,7 @@ enum result subscriber_check(const struct home_rows *rows, uint64_t plmn, uint64
 		return RESULT_NO_EPS; /* not 5001, which locks the UICC for good */
 	if (!rows->profile)
 		return RESULT_NO_EPS;
-	if ((sub->flags & SUB_GREY) && wall_ms / 1000 < sub->grey_until &&
-	    sub->prio != PRIO_CRITICAL)
+	if (device_grey(rows, wall_ms) && rows->profile->grey == GREY_CANCEL)
 		return RESULT_BARRED;
 	if (plmn != 0 && plmn != own_plmn && !may_roam(rows->profile, plmn))
 		return RESULT_ROAMING;

@@ -95,7 +95,9 @@ static void put_quintuplet(struct wr *w, const struct aka_vector *v)
 
 enum result swx_result(enum result r)
 {
-	return r == RESULT_NO_EPS ? RESULT_NO_WIFI : r == RESULT_RAT ? RESULT_WIFI_RAT : r;
+	if (r == RESULT_NO_EPS || r == RESULT_DEVICE)
+		return RESULT_NO_WIFI;
+	return r == RESULT_RAT ? RESULT_WIFI_RAT : r;
 }
 
 static size_t begin(struct wr *w, const struct s6a_in *in, enum result result)

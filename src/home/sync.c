@@ -1,6 +1,7 @@
 /* The decision table of the change feed. */
 #include "home/feed.h"
 
+#include "home/device.h"
 #include "home/subscription_data.h"
 #include "home/told.h"
 
@@ -26,7 +27,7 @@ uint8_t feed_nodes(const struct reg_row *reg)
 static bool withdrawn(const struct home_rows *rows, const struct reg_node *n, uint8_t kind,
 		      uint64_t own_plmn, uint64_t wall_ms)
 {
-	return subscriber_check(rows, n->plmn, own_plmn, wall_ms) != RESULT_OK ||
+	return subscriber_check(rows, n->plmn, own_plmn, wall_ms) != RESULT_OK || device_refused(rows) ||
 	       node_fits(rows->profile, kind, n->features, node_by_gsup(n)) != RESULT_OK;
 }
 

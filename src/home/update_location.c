@@ -1,5 +1,5 @@
 /* Update Location (TS 29.272 5.2.1.1.3): who serves the SIM from now on, and who no longer does. */
-#include "home/procedure.h"
+#include "home/device.h"
 #include "home/told.h"
 
 static bool by_gsup(const struct update_request *q)
@@ -15,6 +15,11 @@ static enum result may_attach(const struct home_self *self, const struct home_ro
 
 	if (r)
 		return r;
+	if (device_refused(rows))
+		return RESULT_DEVICE;
+	if (rows->sub->prio != PRIO_CRITICAL &&
+	    binding_assurance(true, rows->bound, false) < (enum assurance)rows->profile->assurance)
+		return RESULT_ASSURANCE;
 	if (!(rats & rows->profile->rats))
 		return RESULT_RAT;
 	return node_fits(rows->profile, q->node, q->features, by_gsup(q));
@@ -90,8 +95,13 @@ void update_location(const struct home_self *self, const struct home_rows *rows,
 	memset(out, 0, sizeof *out);
 	out->reg = *rows->reg;
 	out->result = may_attach(self, rows, q, wall_ms);
-	if (out->result)
+	if (out->result) {
+		/* So that it is withdrawn where it is registered, and greylisted. */
+		out->store = (out->result == RESULT_DEVICE || out->result == RESULT_BARRED) &&
+			     (rows->reaction == REACT_DETACH || rows->reaction == REACT_GREYLIST);
+		out->reg.imsi = q->imsi;
 		return;
+	}
 	cancel_old(q, out);
 	if (!node_fill(reg_node(&out->reg, q->node), q, wall_ms)) {
 		out->result = RESULT_UNABLE; /* a name longer than any that TS 23.003 makes */

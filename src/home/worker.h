@@ -3,6 +3,7 @@
 #pragma once
 #include "home/auc_socket.h"
 #include "home/feed.h"
+#include "home/holds.h"
 #include "home/home.h"
 #include "home/waiting.h"
 #include "records/vault.h"
@@ -40,6 +41,8 @@ struct home_worker {
 	struct gsup *gsup; /* NULL: none */
 	struct waiting *waiting;
 	struct outbox *outbox;
+	struct holds holds;
+	struct profile_row in_force; /* of the rows looked up last */
 	struct feed feed;
 	struct reset reset;
 	struct home_load load;
@@ -51,7 +54,8 @@ struct home_worker {
 };
 
 /* The rows of a subscriber. `reg` is the caller's room for the registration. A subscription of another
- * partition is none of ours (R-5.1.i): one that moved there is withdrawn here, as a deleted one is. */
+ * partition is none of ours (R-5.1.i): one that moved there is withdrawn here, as a deleted one is. They are
+ * judged by the device last reported, and good until the next call. */
 struct home_rows worker_rows(struct home_worker *w, uint64_t imsi, struct reg_row *reg);
 
 /* The key of a subscriber, into the caller's room, to be wiped; NULL, with an event, when the vault has

@@ -5,12 +5,13 @@
 #pragma once
 #include "base/bcd.h"
 
-#define BOOK_VERSION 1
+#define BOOK_VERSION 2
 
 #define NAME_MAX_BYTES 32
 #define HOST_MAX_BYTES 128
 #define APN_MAX        4
 #define COUNTRY_MAX    16
+#define TAC_MAX        8
 
 /* Priority class: from the profile or subscription, never from what a message claims (R-5.6.1.d). */
 enum prio { PRIO_CRITICAL, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_N };
@@ -18,7 +19,11 @@ enum prio { PRIO_CRITICAL, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_N };
 enum life { LIFE_INVENTORY, LIFE_TEST_READY, LIFE_ACTIVE, LIFE_SUSPENDED, LIFE_RETIRED };
 
 /* What a SIM seen in another device does (R-5.1.1.2.b). Critical subscriptions only alert. */
-enum binding { BINDING_ALERT, BINDING_REFUSE, BINDING_GREYLIST, BINDING_DETACH };
+enum binding { BINDING_ALERT, BINDING_REFUSE, BINDING_GREYLIST, BINDING_DETACH, BINDING_QUARANTINE };
+
+/* What a greylisted subscription gets until that ends (R-5.7.3.b): nothing; all packet services barred; the
+ * quarantine APN alone; all as before, but grey for the EIR. */
+enum grey { GREY_CANCEL, GREY_BAR, GREY_QUARANTINE, GREY_WATCH };
 
 enum alg { ALG_MILENAGE = 1, ALG_TUAK = 2 };
 
@@ -37,7 +42,9 @@ struct sub_row {
 	uint32_t grey_until; /* seconds since 1970 */
 	uint32_t version;    /* of the record; grows with every change */
 	uint8_t life, prio, alg, flags; /* enum life, prio, alg, sub_flag bits */
-	uint8_t spare[48];
+	uint64_t host;          /* the host it is bound to (judge/binding.h); 0 = any */
+	uint32_t tac[TAC_MAX];  /* types of device it is bound to, 8 digits each, 0-filled */
+	uint8_t spare[8];
 };
 
 /* RATs a profile may use. Bits; what is not set is barred by Access-Restriction-Data. */
@@ -85,6 +92,11 @@ struct profile_row {
 	uint64_t sms_to[4];     /* fixed list for SMS, 0-filled (R-5.1.e) */
 	uint64_t country[COUNTRY_MAX]; /* MCC (3 digits) or PLMN allowed for roaming; none = anywhere */
 	struct apn_row apn[APN_MAX];   /* apn[0] is the default */
+	struct apn_row quarantine;     /* instead of them, for a while; name "" = there is none */
+	uint32_t algorithms;    /* of the radio, 1 << enum radio_id (crypto/radio.h); 0 = all of 128 bits */
+	uint8_t generation;     /* the oldest radio allowed, 2 to 4; `rats` has no older */
+	uint8_t grey, assurance; /* enum grey; enum assurance that an attach must have */
+	uint8_t spare;
 };
 
 /* UNLISTED only appears in answers about networks without a record. */
@@ -137,6 +149,14 @@ struct equip_row {
 	char reason[48];
 };
 
+/* What a device has reported of the host that it is built into (DHIR, TS.34): "maker/model" and its unique id
+ * as numbers (binding_host). */
+struct host_row {
+	uint64_t imei;          /* 14 digits */
+	uint64_t model, unique; /* 0 = not said */
+	uint64_t imsi;          /* the SIM it came by; 0 = not said */
+};
+
 /* An IMSI range of ours, and what its batch is (R-5.1.h). */
 struct range_row {
 	uint64_t from, to; /* inclusive */
@@ -160,7 +180,13 @@ struct book {
 	const struct range_row *(*range)(void *ctx, uint64_t imsi); /* NULL: not ours */
 	const struct rule_row *(*rules)(void *ctx, size_t *n);
 	uint64_t (*rule_version)(void *ctx);
+	const struct host_row *(*host)(void *ctx, uint64_t imei); /* NULL: nobody knows any */
 };
+
+static inline const struct host_row *book_host(const struct book *b, uint64_t imei)
+{
+	return b->host && imei ? b->host(b->ctx, bcd_first(imei, 14)) : NULL;
+}
 
 /* The home network of an IMSI: the record of its first 6, else 5 digits; NULL if there is none. */
 const struct network_row *book_home(const struct book *b, uint64_t imsi);

@@ -1,7 +1,7 @@
 /* Stage subscriber: what the records say about this subscription (R-5.1.b, R-5.1.1.2.b, R-5.7.3). A
  * critical subscription is not cut off by suspicion: there these checks only alert (R-5.1.g, R-5.7.3.c). */
+#include "judge/binding.h"
 #include "judge/stage.h"
-
 
 static enum finding unless_critical(struct ask *a)
 {
@@ -28,12 +28,14 @@ enum finding find_NOT_ACTIVE(struct ask *a)
 enum finding find_GREYLISTED(struct ask *a)
 {
 	const struct sub_row *sub = ask_comes_in(a) ? ask_sub(a) : NULL;
+	const struct profile_row *p;
 
 	if (!sub || !(sub->flags & SUB_GREY))
 		return FIND_NOTHING;
 	if (sub->grey_until != 0 && sub->grey_until <= a->f->now_ms / 1000)
 		return FIND_NOTHING;
-	return unless_critical(a);
+	p = ask_profile(a);
+	return p && p->grey != GREY_CANCEL ? FIND_ALERT : unless_critical(a); /* else home serves less */
 }
 
 /* A country entry is a whole MCC or a whole PLMN: "310410" does not lie under "31041". */
@@ -79,18 +81,20 @@ enum finding find_RAT(struct ask *a)
 
 enum finding find_BINDING(struct ask *a)
 {
+	const struct book *b = a->j->book;
 	const struct sub_row *sub;
-	const struct profile_row *p;
+	enum reaction r;
 
 	if (!ask_comes_in(a) || a->f->imei == 0)
 		return FIND_NOTHING;
 	sub = ask_sub(a);
-	if (!sub || sub->imei == 0 || bcd_begins(a->f->imei, sub->imei))
+	if (!sub)
 		return FIND_NOTHING;
-	p = ask_profile(a);
-	if (!p || p->binding == BINDING_ALERT)
-		return FIND_ALERT;
-	return unless_critical(a);
+	r = binding_reaction(sub, ask_profile(a),
+			     binding_look(sub, a->f->imei, sub->host ? book_host(b, a->f->imei) : NULL));
+	if (r == REACT_REFUSE)
+		return unless_critical(a);
+	return r == REACT_NONE ? FIND_NOTHING : FIND_ALERT; /* the others are home's to carry out */
 }
 
 enum finding find_EQUIPMENT(struct ask *a)

@@ -304,6 +304,24 @@ static enum err do_model(struct ask *a)
 	return a->body->err;
 }
 
+/* KEEP_KEY was seen in the device KEEP_NAME: a case, if its profile wants one. */
+static enum err do_hold(struct ask *a)
+{
+	enum err err = store_begin(a->k->store);
+
+	if (err)
+		return err;
+	err = store_hold(a->k->store, &a->who, a->req->text[KEEP_KEY], a->req->text[KEEP_NAME], a->say);
+	if (err) {
+		store_rollback(a->k->store);
+		return err;
+	}
+	err = store_commit(a->k->store);
+	if (!err)
+		publish(a);
+	return err;
+}
+
 static enum err do_lists(struct ask *a)
 {
 	return keeper_lists_answer(a->k, a);
@@ -314,7 +332,7 @@ static enum err (*const handlers[])(struct ask *a) = {
 	[KEEP_IMPORT] = do_import, [KEEP_EXPORT] = do_export, [KEEP_BACKUP] = do_backup,
 	[KEEP_STATE] = do_state, [KEEP_CONFIRM] = do_confirm, [KEEP_VERIFY] = do_verify,
 	[KEEP_JOURNAL] = do_journal, [KEEP_PENDING] = do_pending, [KEEP_MODEL] = do_model,
-	[KEEP_LISTS] = do_lists, [KEEP_NOTE] = keeper_note,
+	[KEEP_LISTS] = do_lists, [KEEP_NOTE] = keeper_note, [KEEP_HOLD] = do_hold,
 };
 
 /* Who asks: the socket says which user; only the portal's user is believed who its person is. */

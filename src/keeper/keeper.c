@@ -41,7 +41,8 @@ static enum err start(struct keeper *k, const struct keeper_conf *conf, char why
 	enum err err;
 
 	if (!buffers(k) || !view_text(view_of(conf->data_dir), k->dir, sizeof k->dir) ||
-	    !view_text(view_of(conf->portal_user), k->portal_user, sizeof k->portal_user)) {
+	    !view_text(view_of(conf->portal_user), k->portal_user, sizeof k->portal_user) ||
+	    !view_text(view_of(conf->home_user), k->home_user, sizeof k->home_user)) {
 		snprintf(why, 256, "keeper: out of memory, or a name too long");
 		return ERR_FULL;
 	}
@@ -58,6 +59,8 @@ static enum err start(struct keeper *k, const struct keeper_conf *conf, char why
 		err = keeper_lists_open(k, conf, why);
 	if (!err)
 		err = keeper_open_serving(k, why);
+	if (!err)
+		err = keeper_holds_open(k, why);
 	return err ? err : keeper_listen(k, conf->socket_group, why);
 }
 
@@ -72,7 +75,7 @@ enum err keeper_start(struct keeper **out, const struct keeper_conf *conf, char 
 		snprintf(why, 256, "keeper: out of memory");
 		return ERR_FULL;
 	}
-	k->listen_fd = k->epoll_fd = k->stop_fd = k->job_fd = k->lock_fd = -1;
+	k->listen_fd = k->epoll_fd = k->stop_fd = k->job_fd = k->lock_fd = k->hold_fd = -1;
 	pthread_mutex_init(&k->job_lock, NULL);
 	for (int i = 0; i < CONN_MAX; i++)
 		k->conn[i].fd = -1;
@@ -97,6 +100,8 @@ void keeper_free(struct keeper *k)
 		close(k->job_fd);
 	if (k->listen_fd >= 0)
 		close(k->listen_fd);
+	if (k->hold_fd >= 0)
+		close(k->hold_fd);
 	if (k->epoll_fd >= 0)
 		close(k->epoll_fd);
 	if (k->stop_fd >= 0)

@@ -7,7 +7,7 @@
 struct keeper;
 
 struct keeper_conf {
-	const char *data_dir;       /* records.db, serving.*, keeper.sock, keeper.key */
+	const char *data_dir;       /* records.db, serving.*, keeper.sock, holds.sock, keeper.key */
 	const char *socket_group;   /* who may use the socket; NULL = the owner only */
 	uint8_t own_plmn_n;
 	uint32_t tac_most;    /* devices of a TAC that one import may blacklist unasked; 0: 100000 */
@@ -15,6 +15,8 @@ struct keeper_conf {
 	/* The user (portal) whose clients are believed who their person is (KEEP_ACTOR); NULL =
 	 * nobody. All others act in the name of their own user (SO_PEERCRED). */
 	const char *portal_user;
+	/* The user whose home may ask for greylistings (holds.sock), beside our own and root; NULL = none. */
+	const char *home_user;
 	unsigned int cache_mb;      /* memory for the database; 0 = 64 */
 };
 

@@ -31,8 +31,8 @@ struct keeper {
 	struct store *store;
 	struct serving_writer *serving;
 	struct lists *lists;
-	char dir[3072], portal_user[USER_MAX];
-	int listen_fd, epoll_fd, stop_fd, job_fd, lock_fd;
+	char dir[3072], portal_user[USER_MAX], home_user[USER_MAX];
+	int listen_fd, epoll_fd, stop_fd, job_fd, lock_fd, hold_fd;
 	struct keeper_conn conn[CONN_MAX];
 	uint8_t *body, *bad, *frame;  /* of the reply being made */
 	union packed *packed;
@@ -69,6 +69,11 @@ enum err MUST_USE keeper_open_serving(struct keeper *k, char why[256]);
 /* answer.c: one request, answered. Never fails: what is wrong stands in the reply. */
 void keeper_answer(struct keeper *k, const char *user, const struct keep *req, struct wr *out);
 uint64_t keeper_wall_ms(void);
+
+/* holds.c: data_dir/holds.sock, where home asks for greylistings; hold_fd is readable; once a second. */
+enum err MUST_USE keeper_holds_open(struct keeper *k, char why[256]);
+void keeper_holds_hear(struct keeper *k);
+void keeper_holds_tick(struct keeper *k);
 
 /* lists.c: bulk equipment lists. */
 enum err MUST_USE keeper_lists_open(struct keeper *k, const struct keeper_conf *conf, char why[256]);

@@ -27,6 +27,8 @@ static enum err put(struct serving_writer *w, enum change_kind kind, const union
 		return serving_put_equip(w, &p->equip);
 	case CHANGE_RANGE:
 		return serving_put_range(w, &p->range);
+	case CHANGE_HOST:
+		return serving_put_host(w, &p->host);
 	}
 	return ERR_VALUE;
 }
@@ -117,12 +119,12 @@ static enum err batch(struct keeper *k, uint64_t after)
 /* Everything in one transaction: a reader sees the old copy, then the whole new one. */
 static enum err fill(struct keeper *k, uint64_t feed)
 {
-	struct change last = { .seq = feed, .kind = CHANGE_RANGE };
+	struct change last = { .seq = feed, .kind = CHANGE_HOST };
 	enum err err = serving_begin(k->serving), committed;
 
 	if (err)
 		return err;
-	for (enum change_kind kind = CHANGE_SUB; kind <= CHANGE_RANGE && !err; kind++)
+	for (enum change_kind kind = CHANGE_SUB; kind <= CHANGE_HOST && !err; kind++)
 		err = put_all(k, kind);
 	if (!err)
 		err = serving_put_lists(k->serving, keeper_lists_now(k));

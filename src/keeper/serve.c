@@ -25,6 +25,7 @@
 #define MARK_LISTEN CONN_MAX
 #define MARK_STOP   (CONN_MAX + 1)
 #define MARK_JOB    (CONN_MAX + 2)
+#define MARK_HOLD   (CONN_MAX + 3)
 
 static enum err watch(struct keeper *k, int fd, uint32_t mark, uint32_t events, int op)
 {
@@ -78,6 +79,8 @@ enum err keeper_listen(struct keeper *k, const char *group, char why[256])
 		err = watch(k, k->listen_fd, MARK_LISTEN, EPOLLIN, EPOLL_CTL_ADD);
 	if (!err)
 		err = watch(k, k->job_fd, MARK_JOB, EPOLLIN, EPOLL_CTL_ADD);
+	if (!err)
+		err = watch(k, k->hold_fd, MARK_HOLD, EPOLLIN, EPOLL_CTL_ADD);
 	return err ? err : watch(k, k->stop_fd, MARK_STOP, EPOLLIN, EPOLL_CTL_ADD);
 }
 
@@ -302,6 +305,10 @@ static void event(struct keeper *k, const struct epoll_event *e)
 		serve_waiting(k);
 		return;
 	}
+	if (e->data.u32 == MARK_HOLD) {
+		keeper_holds_hear(k);
+		return;
+	}
 	if (e->data.u32 == MARK_LISTEN) {
 		come(k);
 		return;
@@ -331,6 +338,7 @@ static void tick(struct keeper *k)
 		LOG(LOG_ERROR, "keeper.late", KV("error", (const char *)why));
 	if (k->serving)
 		serving_tick(k->serving, now);
+	keeper_holds_tick(k);
 	metric_add(M_RECORDS_TAMPERED, 0, store_sweep(k->store, &k->sweep, SWEEP_ROWS));
 	store_prune(k->store, FEED_KEEP);
 }

@@ -5,7 +5,11 @@
 
 #define PRIOS     "critical|high|normal|low"
 #define SUB_PRIOS PRIOS "|profile"
-#define BINDINGS  "alert|refuse|greylist|detach"
+#define BINDINGS  "alert|refuse|greylist|detach|quarantine"
+#define GREYS     "cancel|bar|quarantine|watch"
+#define ASSURED   "|sim|bound-device"
+#define CASES     "open|escalated|returned|expired"
+#define NUM_8     "8"
 #define RATS      "utran|geran|wb-eutran|nb-iot|lte-m|nr"
 #define SERVICES  "sms-mo|sms-mt|voice|lcs|wifi-sim|wifi-aka|wifi-aka-prime|gba"
 #define ALGS      "|milenage|tuak"
@@ -25,6 +29,14 @@ static const char check_names[] =
 	;
 #undef CHECK
 #define CHECKS check_names
+
+/* Bit 1 is the first: none set is a policy of its own. */
+#define RADIO(id, name, ...) "|" name
+static const char radio_names[] =
+#include "crypto/radio.tab"
+	;
+#undef RADIO
+#define RADIOS radio_names
 
 const struct column model_columns[COL_N] = {
 #define OBJECT(...)

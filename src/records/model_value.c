@@ -112,7 +112,8 @@ static enum err some_of(const struct reading *in)
 
 		if (place < 0) {
 			say(in->s, "%s: \"%.*s\" is not one of %s", in->c->name,
-			    (int)(w.n < 40 ? w.n : 40), (const char *)w.p, in->c->names);
+			    (int)(w.n < 40 ? w.n : 40), (const char *)w.p,
+			    in->c->names + (in->c->names[0] == '|'));
 			return ERR_VALUE;
 		}
 		bits |= (int64_t)1 << place;

@@ -15,6 +15,7 @@ enum reg_flag {
 	REG_VLR = 16,         /* registered for circuit-switched services (MAP D, GSUP) */
 	REG_PURGED_VLR = 32,
 	REG_AAA = 64,         /* of the row reg_aaa(): registered in an AAA server (SWx) */
+	REG_HOLD_WANTED = 128, /* greylisted for the device in `imei`, but not in the records yet */
 };
 #define REG_SERVED (REG_MME | REG_SGSN | REG_VLR)
 

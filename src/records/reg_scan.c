@@ -11,7 +11,7 @@ static void insert(struct scan *s, const struct reg_row *row)
 {
 	size_t at = s->n;
 
-	if (row->imsi <= s->after || (row->flags & (REG_SERVED | REG_AAA)) == 0)
+	if (row->imsi <= s->after || (row->flags & (REG_SERVED | REG_AAA | REG_HOLD_WANTED)) == 0)
 		return;
 	while (at > 0 && s->out[at - 1].imsi > row->imsi)
 		at--;

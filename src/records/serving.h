@@ -20,11 +20,12 @@ enum err MUST_USE serving_remove(const char *dir);
  * last change of the records that the batch contains. A change says what a reader of the feed must
  * look at. */
 enum change_kind {
-	CHANGE_SUB = 1, CHANGE_PROFILE, CHANGE_NETWORK, CHANGE_RULE, CHANGE_EQUIP, CHANGE_RANGE
+	CHANGE_SUB = 1, CHANGE_PROFILE, CHANGE_NETWORK, CHANGE_RULE, CHANGE_EQUIP, CHANGE_RANGE,
+	CHANGE_HOST
 };
 struct change {
 	uint64_t seq;    /* 1.., without gaps */
-	uint64_t id;     /* IMSI, profile id, PLMN, rule id, IMEI, range start */
+	uint64_t id;     /* IMSI, profile id, PLMN, rule id, IMEI, range start, IMEI */
 	uint32_t kind;   /* enum change_kind */
 	uint32_t was;    /* CHANGE_SUB: life before; else 0 */
 };
@@ -37,6 +38,7 @@ enum err MUST_USE serving_put_network(struct serving_writer *w, const struct net
 enum err MUST_USE serving_put_rule(struct serving_writer *w, const struct rule_row *r);
 enum err MUST_USE serving_put_equip(struct serving_writer *w, const struct equip_row *r);
 enum err MUST_USE serving_put_range(struct serving_writer *w, const struct range_row *r);
+enum err MUST_USE serving_put_host(struct serving_writer *w, const struct host_row *r);
 /* OK also when there was none. */
 enum err MUST_USE serving_delete(struct serving_writer *w, enum change_kind kind, uint64_t id);
 /* Into the ring. A number beyond the next (a rebuild) empties the ring: readers compare everything.

@@ -252,6 +252,11 @@ static const struct equip_row *equip(void *ctx, uint64_t imei, uint64_t now_s)
 	return !e && on.tac >= 0 ? &listed[on.tac] : e;
 }
 
+static const struct host_row *host(void *ctx, uint64_t imei)
+{
+	return row_in(ctx, DB_HOST, imei, sizeof(struct host_row));
+}
+
 static const struct profile_row *profile(void *ctx, uint32_t id)
 {
 	struct serving_read *r = ctx;
@@ -270,9 +275,8 @@ static const struct network_row *network(void *ctx, uint64_t plmn)
 
 static const struct network_row *network_of_realm(void *ctx, struct view realm)
 {
-	struct serving_read *r = ctx;
-
-	return serving_realms_find(&r->realms, &r->networks, realm);
+	return serving_realms_find(&((struct serving_read *)ctx)->realms,
+				   &((struct serving_read *)ctx)->networks, realm);
 }
 
 static const struct range_row *range(void *ctx, uint64_t imsi)
@@ -285,17 +289,13 @@ static const struct range_row *range(void *ctx, uint64_t imsi)
 
 static const struct rule_row *rules(void *ctx, size_t *n)
 {
-	struct serving_read *r = ctx;
-
-	*n = r->rules.n;
-	return (const void *)r->rules.rows;
+	*n = ((struct serving_read *)ctx)->rules.n;
+	return (const void *)((struct serving_read *)ctx)->rules.rows;
 }
 
 static uint64_t rule_version(void *ctx)
 {
-	struct serving_read *r = ctx;
-
-	return r->rules.gen;
+	return ((struct serving_read *)ctx)->rules.gen;
 }
 
 struct serving_read *serving_reader(struct serving *s)
@@ -310,7 +310,7 @@ struct serving_read *serving_reader(struct serving *s)
 	r->rules.size = sizeof(struct rule_row);
 	r->ranges.size = sizeof(struct range_row);
 	r->book = (struct book){ r,     sub,   profile, network,     network_of_realm,
-				 equip, range, rules,   rule_version };
+				 equip, range, rules,   rule_version, host };
 	if (getrandom(r->realms.key, sizeof r->realms.key, 0) != sizeof r->realms.key) {
 		free(r);
 		return NULL;

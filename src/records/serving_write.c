@@ -360,6 +360,12 @@ enum err serving_put_range(struct serving_writer *w, const struct range_row *r)
 	return put(w, DB_RANGE, r->from, r, sizeof *r);
 }
 
+enum err serving_put_host(struct serving_writer *w, const struct host_row *r)
+{
+	w->next.gen[CHANGE_HOST]++;
+	return put(w, DB_HOST, r->imei, r, sizeof *r);
+}
+
 enum err serving_put_lists(struct serving_writer *w, const struct serving_lists *l)
 {
 	enum err e = put(w, DB_META, SERVING_LISTS_KEY, l, sizeof *l);
@@ -380,11 +386,12 @@ enum err serving_delete(struct serving_writer *w, enum change_kind kind, uint64_
 		[CHANGE_SUB] = DB_SUB, [CHANGE_PROFILE] = DB_PROFILE,
 		[CHANGE_NETWORK] = DB_NETWORK, [CHANGE_RULE] = DB_RULE,
 		[CHANGE_EQUIP] = DB_EQUIP, [CHANGE_RANGE] = DB_RANGE,
+		[CHANGE_HOST] = DB_HOST,
 	};
 	MDB_val key = db_u64(&id);
 	int rc;
 
-	assert(w->txn && kind >= CHANGE_SUB && kind <= CHANGE_RANGE);
+	assert(w->txn && kind >= CHANGE_SUB && kind <= CHANGE_HOST);
 	if (w->err)
 		return w->err;
 	w->next.gen[kind]++;

@@ -53,6 +53,14 @@ enum err MUST_USE store_edit(struct store *st, const struct who *who, const stru
 /* Carry out the pending request `who->approval`; the same as repeating it. */
 enum err MUST_USE store_approve(struct store *st, const struct who *who, struct say *s);
 
+/* Within a transaction: the SIM `imsi` was seen in the device `imei` (14 digits). Opens a case by its
+ * profile; nothing when the subscription is greylisted already. ERR_REFUSED, ERR_NOT_FOUND: the records
+ * give no reason to, said in `s`. */
+enum err MUST_USE store_hold(struct store *st, const struct who *who, struct view imsi, struct view imei,
+			     struct say *s);
+/* End the cases whose time has come, in a transaction of its own; how many. */
+size_t store_holds_end(struct store *st, const struct who *who);
+
 /* A CSV block within a transaction: `header` names the columns, each line of `lines` is a row,
  * the first of them is line `line` of its file; `fixed` are "name=value" for every row. A bad row
  * is told to `bad` with its line and reason, and leaves nothing; the others are made. ERR_IO,
@@ -128,6 +136,7 @@ union packed {
 	struct rule_row rule;
 	struct equip_row equip;
 	struct range_row range;
+	struct host_row host;
 };
 enum err MUST_USE store_pack(struct store *st, enum change_kind kind, uint64_t id, union packed *to);
 /* Packed rows in record order above *after, of one profile only if `profile` is not 0; tampered

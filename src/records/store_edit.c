@@ -311,6 +311,8 @@ static enum err carry_out(struct store *st, const struct who *who, const struct 
 		return err;
 	quota_changed(st, old, new);
 	err = store_change_add(st, old, new);
+	if (!err && e->object == OBJ_HOLD)
+		err = hold_apply(st, who, old, new, s);
 	if (!err)
 		err = store_journal_add(st, &entry);
 	if (err)

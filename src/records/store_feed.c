@@ -2,6 +2,9 @@
 #include "records/store_in.h"
 
 #include "base/log.h"
+#include "judge/binding.h"
+
+#include <stdio.h>
 
 static void text_to(struct view v, char *to, size_t cap)
 {
@@ -57,6 +60,14 @@ static enum err names_to_ids(struct store *st, const struct row *sub)
 	return ERR_OK;
 }
 
+static void pack_tacs(struct view list, uint32_t to[TAC_MAX])
+{
+	struct view w;
+
+	for (size_t n = 0; n < TAC_MAX && (w = model_word(&list)).n > 0; n++)
+		to[n] = (uint32_t)(bcd_of(w) >> 32);
+}
+
 enum err store_pack_sub(struct store *st, const struct row *r, struct sub_row *to)
 {
 	enum err err = names_to_ids(st, r);
@@ -73,7 +84,9 @@ enum err store_pack_sub(struct store *st, const struct row *r, struct sub_row *t
 		.prio = (uint8_t)(prio == PRIO_N ? st->profile_prio : prio),
 		.flags = (uint8_t)((grey ? SUB_GREY : 0) |
 				   (num(r, COL_SUB_IS_TEST) ? SUB_TEST : 0)),
+		.host = binding_host(row_at(r, COL_SUB_HOST)->text),
 	};
+	pack_tacs(row_at(r, COL_SUB_TACS)->text, to->tac);
 	return ERR_OK;
 }
 
@@ -87,23 +100,42 @@ static uint8_t pack_numbers(struct view list, uint64_t *to, uint8_t max)
 	return n;
 }
 
+static bool pack_apn(struct view text, uint8_t context, struct apn_row *to)
+{
+	struct model_apn a;
+	struct say ignored;
+
+	if (text.n == 0 || model_apn(text, &a, &ignored))
+		return false;
+	text_to(a.name, to->name, sizeof to->name);
+	to->context = context;
+	to->pdn_type = (uint8_t)a.pdn;
+	to->qci = (uint8_t)a.qci;
+	to->arp = (uint8_t)a.arp;
+	to->ul_bps = a.ul;
+	to->dl_bps = a.dl;
+	return true;
+}
+
+/* The quarantine's context is none of the others': a node must see that it is another one. */
 static void pack_apns(const struct row *r, struct profile_row *to)
 {
 	for (unsigned int c = COL_PROFILE_APN1; c <= COL_PROFILE_APN4; c++) {
-		struct apn_row *apn = &to->apn[to->apn_n];
-		struct model_apn a;
-		struct say ignored;
-
-		if (row_at(r, c)->text.n == 0 || model_apn(row_at(r, c)->text, &a, &ignored))
-			continue;
-		text_to(a.name, apn->name, sizeof apn->name);
-		apn->context = ++to->apn_n;
-		apn->pdn_type = (uint8_t)a.pdn;
-		apn->qci = (uint8_t)a.qci;
-		apn->arp = (uint8_t)a.arp;
-		apn->ul_bps = a.ul;
-		apn->dl_bps = a.dl;
+		if (pack_apn(row_at(r, c)->text, (uint8_t)(to->apn_n + 1), &to->apn[to->apn_n]))
+			to->apn_n++;
 	}
+	if (!pack_apn(row_at(r, COL_PROFILE_QUARANTINE)->text, APN_MAX + 1, &to->quarantine))
+		to->quarantine.name[0] = 0;
+}
+
+/* What is older than the policy allows is no radio technology of this profile, wherever it is asked. */
+static uint16_t rats_from(uint32_t rats, uint32_t generation)
+{
+	if (generation > 2)
+		rats &= ~(uint32_t)RAT_GERAN;
+	if (generation > 3)
+		rats &= ~(uint32_t)RAT_UTRAN;
+	return (uint16_t)rats;
 }
 
 static enum err pack_profile(struct store *st, const struct row *r, struct profile_row *to)
@@ -116,7 +148,11 @@ static enum err pack_profile(struct store *st, const struct row *r, struct profi
 		.id = (uint32_t)r->id, .version = r->version, .tenant = (uint32_t)tenant.id,
 		.prio = (uint8_t)num(r, COL_PROFILE_PRIO),
 		.binding = (uint8_t)num(r, COL_PROFILE_BIND),
-		.rats = (uint16_t)num(r, COL_PROFILE_RATS),
+		.rats = rats_from(num(r, COL_PROFILE_RATS), num(r, COL_PROFILE_GEN)),
+		.algorithms = num(r, COL_PROFILE_RADIOS) >> 1, /* its first choice is bit 1 */
+		.generation = (uint8_t)num(r, COL_PROFILE_GEN),
+		.grey = (uint8_t)num(r, COL_PROFILE_GREY),
+		.assurance = (uint8_t)num(r, COL_PROFILE_ASSURE),
 		.services = (uint16_t)num(r, COL_PROFILE_SERVE),
 		.ul_bps = num(r, COL_PROFILE_UL), .dl_bps = num(r, COL_PROFILE_DL),
 		.tau_s = num(r, COL_PROFILE_TAU), .odb = num(r, COL_PROFILE_ODB),
@@ -186,6 +222,22 @@ static enum err pack_range(struct store *st, const struct row *r, struct range_r
 	return ERR_OK;
 }
 
+static enum err pack_host(struct store *st, const struct row *r, struct host_row *to)
+{
+	struct view maker = row_at(r, COL_HOST_MAKER)->text, model = row_at(r, COL_HOST_MODEL)->text;
+	char text[160];
+	int n = snprintf(text, sizeof text, "%.*s/%.*s", (int)maker.n, (const char *)maker.p, (int)model.n,
+			 (const char *)model.p);
+
+	(void)st;
+	*to = (struct host_row){
+		.imei = bcd_of(row_key(r)), .unique = binding_host(row_at(r, COL_HOST_UNIQUE)->text),
+		.model = n > 1 ? binding_host(view_of(text)) : 0,
+		.imsi = bcd_of(row_at(r, COL_HOST_IMSI)->text),
+	};
+	return ERR_OK;
+}
+
 static enum err pack(struct store *st, enum change_kind kind, const struct row *r, union packed *to)
 {
 	if (r->tampered) {
@@ -205,6 +257,8 @@ static enum err pack(struct store *st, enum change_kind kind, const struct row *
 		return pack_equip(st, r, &to->equip);
 	case CHANGE_RANGE:
 		return pack_range(st, r, &to->range);
+	case CHANGE_HOST:
+		return pack_host(st, r, &to->host);
 	}
 	return ERR_VALUE;
 }
@@ -213,6 +267,7 @@ static const enum object objects[] = {
 	[CHANGE_SUB] = OBJ_SUBSCRIPTION, [CHANGE_PROFILE] = OBJ_PROFILE,
 	[CHANGE_NETWORK] = OBJ_NETWORK, [CHANGE_RULE] = OBJ_RULE,
 	[CHANGE_EQUIP] = OBJ_EQUIPMENT, [CHANGE_RANGE] = OBJ_RANGE,
+	[CHANGE_HOST] = OBJ_HOST,
 };
 
 enum err store_pack(struct store *st, enum change_kind kind, uint64_t id, union packed *to)
@@ -221,7 +276,7 @@ enum err store_pack(struct store *st, enum change_kind kind, uint64_t id, union 
 	struct row r;
 	enum err err;
 
-	if (kind < CHANGE_SUB || kind > CHANGE_RANGE)
+	if (kind < CHANGE_SUB || kind > CHANGE_HOST)
 		return ERR_VALUE;
 	if (kind == CHANGE_PROFILE || kind == CHANGE_RULE) {
 		err = store_find_id(st, objects[kind], (int64_t)id, &r);

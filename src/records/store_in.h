@@ -112,6 +112,13 @@ unsigned int rule_prio(struct store *st, const struct row *sub);
 enum err MUST_USE quota_judge(struct store *st, const struct row *old, const struct row *new, struct say *s);
 void quota_changed(struct store *st, const struct row *old, const struct row *new);
 
+/* store_hold.c: what a case may be, whether it needs a second person, and its effect on the subscription,
+ * in the transaction that writes it. `old` or `new` may be NULL. */
+enum err MUST_USE hold_judge(struct store *st, const struct row *old, const struct row *new, struct say *s);
+bool hold_four_eyes(struct store *st, const struct row *old, const struct row *new);
+enum err MUST_USE hold_apply(struct store *st, const struct who *who, const struct row *old,
+			     const struct row *new, struct say *s);
+
 /* store_log.c: journal and change feed */
 struct entry {
 	struct view actor, action, object, key, detail;

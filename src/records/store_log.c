@@ -82,6 +82,7 @@ static enum change_kind kind_of(enum object o)
 		[OBJ_SUBSCRIPTION] = CHANGE_SUB, [OBJ_PROFILE] = CHANGE_PROFILE,
 		[OBJ_NETWORK] = CHANGE_NETWORK, [OBJ_RULE] = CHANGE_RULE,
 		[OBJ_EQUIPMENT] = CHANGE_EQUIP, [OBJ_RANGE] = CHANGE_RANGE,
+		[OBJ_HOST] = CHANGE_HOST,
 	};
 
 	return kinds[o];

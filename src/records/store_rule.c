@@ -1,6 +1,8 @@
 /* What a record may be, which steps its life may take, and which of them need a second person. */
 #include "records/store_in.h"
 
+#include "crypto/radio.h"
+
 #include <ctype.h>
 #include <stdio.h>
 
@@ -152,6 +154,40 @@ static enum err apn_alone(struct store *st, const struct row *new, struct say *s
 	return err;
 }
 
+/* A quarantine needs an APN of its own. */
+static enum err reactions_fit(const struct row *new, struct say *s)
+{
+	struct view text = row_at(new, COL_PROFILE_QUARANTINE)->text;
+	struct model_apn a;
+
+	if (text.n > 0 && !model_apn(text, &a, s) && has_apn(new, a.name)) {
+		say(s, "quarantine: %.*s is one of the profile's own APNs", (int)a.name.n,
+		    (const char *)a.name.p);
+		return ERR_REFUSED;
+	}
+	if (text.n == 0 && (row_at(new, COL_PROFILE_BIND)->num == BINDING_QUARANTINE ||
+			    row_at(new, COL_PROFILE_GREY)->num == GREY_QUARANTINE)) {
+		say(s, "quarantine: binding or grey say quarantine, so it needs an APN");
+		return ERR_MISSING;
+	}
+	return text.n > 0 ? apn_fits(new, text, s) : ERR_OK;
+}
+
+/* A policy may allow a short key where a network has nothing better; never what protects nothing, or what
+ * anybody reads (R-5.2.1.a, R-5.2.4.d). */
+static enum err radios_fit(const struct row *new, struct say *s)
+{
+	int64_t bits = row_at(new, COL_PROFILE_RADIOS)->num;
+
+	for (unsigned int i = 0; i < RADIO_N; i++) {
+		if (!(bits >> (i + 1) & 1) || radio_rows[i].strength > RADIO_BROKEN)
+			continue;
+		say(s, "algorithms: %s: %s (R-5.2.1.a)", radio_rows[i].name, radio_rows[i].why);
+		return ERR_REFUSED;
+	}
+	return ERR_OK;
+}
+
 static enum err profile(struct store *st, const struct row *new, struct say *s)
 {
 	int64_t services = row_at(new, COL_PROFILE_SERVE)->num;
@@ -171,6 +207,9 @@ static enum err profile(struct store *st, const struct row *new, struct say *s)
 		       "not have; wifi-aka needs none (R-5.3.a)");
 		return ERR_REFUSED;
 	}
+	err = reactions_fit(new, s);
+	if (!err)
+		err = radios_fit(new, s);
 	for (unsigned int c = COL_PROFILE_APN1; c <= COL_PROFILE_APN4 && !err; c++) {
 		if (row_at(new, c)->text.n > 0)
 			err = apn_fits(new, row_at(new, c)->text, s);
@@ -267,11 +306,14 @@ enum err rule_judge(struct store *st, const struct row *old, const struct row *n
 		return ordered(new, COL_BATCH_FROM, COL_BATCH_TO, s);
 	case OBJ_NETWORK:
 		return network(new, s);
+	case OBJ_HOLD:
+		return hold_judge(st, old, new, s);
 	case OBJ_SUPPLIER:
 		return supplier(new, s);
 	case OBJ_TENANT:
 	case OBJ_EQUIPMENT:
 	case OBJ_PLATFORM:
+	case OBJ_HOST:
 	case OBJ_N:
 		break;
 	}
@@ -360,6 +402,8 @@ bool rule_four_eyes(struct store *st, const struct row *old, const struct row *n
 			step = colour == BLACK ? "blacklisting the device of" :
 			       "greylisting the device of";
 	}
+	if (r->object == OBJ_HOLD && new && hold_four_eyes(st, old, new))
+		step = "greylisting";
 	if (step)
 		say(s, "%s a critical subscription (%s)", step, clause);
 	return step != NULL;

@@ -214,7 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (dia_parse(&m, &h, (struct view){data, n}, DIA_END, &mem))
 		return 0;
 	reg = registration(&m);
-	rows = (struct home_rows){find_sub(NULL, reg.imsi), &profile, &reg};
+	rows = (struct home_rows){.sub = find_sub(NULL, reg.imsi), .profile = &profile, .reg = &reg};
 	answer(&in, &rows, &w);
 	return 0;
 }

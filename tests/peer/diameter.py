@@ -73,6 +73,8 @@ AVPS = {
     "Non-3GPP-User-Data": (1500, VENDOR, "g"), "Non-3GPP-IP-Access": (1501, VENDOR, "u"),
     "Non-3GPP-IP-Access-APN": (1502, VENDOR, "u"), "ANID": (1504, VENDOR, "t"),
     "AAA-Failure-Indication": (1518, VENDOR, "u"), "LCS-Info": (1473, VENDOR, "g"), "Call-Barring-Infor-List": (1488, VENDOR, "g"),
+    "Supported-Features": (628, VENDOR, "g"), "Feature-List-ID": (629, VENDOR, "u"),
+    "Feature-List": (630, VENDOR, "u"), "Operator-Determined-Barring": (1425, VENDOR, "u"),
 }
 BY_CODE = {(code, vendor): (name, kind) for name, (code, vendor, kind) in AVPS.items()}
 

@@ -165,7 +165,7 @@ class Merlon:
     def show(self, what, key):
         return json.loads(self.run("show", what, key, "--json").stdout)
 
-    def import_csv(self, header, rows):
+    def import_csv(self, header, rows, *args):
         text = io.StringIO()
         out = csv.DictWriter(text, header, lineterminator="\n")
         out.writeheader()
@@ -173,7 +173,7 @@ class Merlon:
         path = os.path.join(self.where, "rows.csv")
         with open(path, "w", encoding="ascii") as f:
             f.write(text.getvalue())
-        self.run("import", path)
+        self.run("import", *args, path)
 
     def import_sims(self, imsis, profile):
         rows = []

@@ -271,3 +271,33 @@ def test_without_swx_in_the_configuration_there_is_none(merlon):
     assert SWX not in [a["Auth-Application-Id"] for a in c.cea.avps.all("Vendor-Specific-Application-Id")]
     assert c.request("MAR", mar("999700000000101", "EAP-AKA")).result == 3007
     c.close()
+
+
+def test_a_sim_in_another_device_is_seen_over_wi_fi_too(swx, aaa):
+    """R-5.1.1.2.b: the AAA server names the device; what follows is the profile's, in both accesses."""
+    own, other = [[("IMEI", imei)] for imei in ("00101780000001", "00101790000001")]
+
+    def apns(message):
+        return [a["Service-Selection"] for a in message["Non-3GPP-User-Data"].all("APN-Configuration")]
+
+    def bound(binding, **fields):
+        swx.profile(binding, services="wifi-aka", binding=binding, quarantine="quarantine.iot:ipv4", **fields)
+        imsi = swx.sim(binding)
+        swx.merlon.set("subscription", imsi, imei="00101780000001")
+        poll(lambda: aaa.request("MAR", mar(imsi, "EAP-AKA", Terminal_Information=own)).result == 2001, 5, "the record")
+        assert aaa.request("SAR", sar(imsi, REGISTER) + [("Terminal-Information", own)]).result == 2001
+        return imsi
+
+    imsi = bound("quarantine")
+    answer = aaa.request("SAR", sar(imsi, REGISTER) + [("Terminal-Information", other)])
+    assert apns(answer) == ["quarantine.iot"]
+    swx.merlon.set("subscription", imsi, imei="00101790000001")
+    assert apns(aaa.expect("PPR", imsi)) == ["cars.iot"]
+    imsi = bound("refuse")
+    assert aaa.request("MAR", mar(imsi, "EAP-AKA", Terminal_Information=other)).result == -5450
+    for binding, result in (("detach", -5450), ("greylist", -5004)):
+        imsi, mark = bound(binding), swx.merlon.mark()
+        assert aaa.request("SAR", sar(imsi, REGISTER) + [("Terminal-Information", other)]).result == result
+        assert aaa.expect("RTR", imsi), "it is taken from the server"
+        assert swx.merlon.event(mark, event="home.stranger", imsi=imsi)["via"] == "SAR"
+    poll(lambda: swx.merlon.run("show", "hold", imsi, check=False).returncode == 0, 5, "the case")

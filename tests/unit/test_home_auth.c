@@ -97,7 +97,7 @@ static void air(uint32_t eps_n, uint32_t utran_n, struct view resync)
 static struct auth_result ask(const struct sub_row *s, const struct profile_row *p,
 			      const struct reg_row *reg, const struct aka_key *key, uint64_t wall)
 {
-	struct home_rows rows = {s, p, reg};
+	struct home_rows rows = {.sub = s, .profile = p, .reg = reg};
 	struct home_self self = this_home();
 	struct auth_means means = {aka, sqn, wall};
 	struct s6a_in in = {&request.m, &request.h, me(), NULL};

@@ -109,7 +109,7 @@ TEST(the_data_are_those_of_the_profile_and_no_wildcard)
 {
 	struct profile_row p = meter_profile();
 	struct sub_row s = meter_sub();
-	struct home_rows rows = {&s, &p, NULL};
+	struct home_rows rows = {.sub = &s, .profile = &p};
 
 	p.apn_n = 4;
 	p.apn[1] = (struct apn_row){.name = "*", .context = 2};

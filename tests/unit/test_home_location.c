@@ -29,7 +29,7 @@ static struct update_result update(const struct reg_row *reg, const char *host, 
 {
 	struct profile_row p = meter_profile();
 	struct sub_row s = meter_sub();
-	struct home_rows rows = {&s, &p, reg};
+	struct home_rows rows = {.sub = &s, .profile = &p, .reg = reg};
 	struct home_self self = this_home();
 	struct update_request q = {.imsi = IMSI,
 				   .imei = IMEI,
@@ -64,7 +64,7 @@ static struct update_result update_gsup(const struct reg_row *reg, const struct 
 					uint8_t node, const char *host, uint16_t rats)
 {
 	struct sub_row s = meter_sub();
-	struct home_rows rows = {&s, p, reg};
+	struct home_rows rows = {.sub = &s, .profile = p, .reg = reg};
 	struct home_self self = this_home();
 	struct update_request q = {.imsi = IMSI,
 				   .plmn = OWN,
@@ -127,7 +127,7 @@ TEST(only_the_vlr_itself_purges_its_registration)
 	struct reg_row none = no_registration();
 	struct reg_row reg = update_gsup(&none, &p, REG_VLR, MSC, RAT_GERAN).reg;
 	struct sub_row s = meter_sub();
-	struct home_rows rows = {&s, &p, &reg};
+	struct home_rows rows = {.sub = &s, .profile = &p, .reg = &reg};
 	struct purge_result r;
 
 	purge(&rows, VIEW("msc-1"), 0, &r); /* a Diameter host of that name is another node */
@@ -266,12 +266,12 @@ TEST(only_the_serving_node_purges)
 	};
 	struct sub_row s = meter_sub();
 	struct reg_row none = no_registration();
-	struct home_rows unknown = {NULL, NULL, &none};
+	struct home_rows unknown = {.sub = NULL, .profile = NULL, .reg = &none};
 	struct purge_result r;
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct reg_row before = registered(cases[i].before);
-		struct home_rows rows = {&s, NULL, &before};
+		struct home_rows rows = {.sub = &s, .profile = NULL, .reg = &before};
 
 		purge(&rows, view_of(cases[i].host), cases[i].flags, &r);
 		check_eq(r.result,
@@ -288,7 +288,7 @@ TEST(a_notification_of_another_node_is_refused)
 {
 	struct sub_row s = meter_sub();
 	struct reg_row before = registered(REG_MME);
-	struct home_rows rows = {&s, NULL, &before}, unknown = {NULL, NULL, &before};
+	struct home_rows rows = {.sub = &s, .reg = &before}, unknown = {.reg = &before};
 	struct notify_result r;
 
 	notify(&rows, VIEW(NEW), IMEI, &r);
@@ -309,7 +309,7 @@ TEST(requests_of_ours_pass_the_rows_of_their_commands)
 	struct profile_row p = meter_profile();
 	struct sub_row s = meter_sub();
 	struct reg_row reg = registered(REG_MME);
-	struct home_rows rows = {&s, &p, &reg};
+	struct home_rows rows = {.sub = &s, .profile = &p, .reg = &reg};
 	struct s6a_out to = {me(), &reg.mme, IMSI, 4}, all = {me(), &reg.mme, 0, 5};
 	struct s6a_deletion d = {.flags = 0x4008, .context = {2, 3}, .context_n = 2};
 

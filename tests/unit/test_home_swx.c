@@ -28,7 +28,7 @@ static struct reg_row aaa_row(void)
 static struct assign_result assign(const struct sub_row *s, const struct profile_row *p,
 				   const struct reg_row *reg, struct view host, uint32_t type)
 {
-	struct home_rows rows = {s, p, reg};
+	struct home_rows rows = {.sub = s, .profile = p, .reg = reg};
 	struct assign_request q = {IMSI, host, REALM, type};
 	struct assign_result r;
 
@@ -163,7 +163,7 @@ TEST(a_change_is_told_when_it_concerns_the_server)
 	struct profile_row p = wifi_profile();
 	struct sub_row s = meter_sub();
 	struct reg_row reg = aaa_row();
-	struct home_rows rows = {&s, &p, &reg};
+	struct home_rows rows = {.sub = &s, .profile = &p, .reg = &reg};
 
 	check_eq(aaa_plan(&rows, WALL), SYNC_NONE); /* not registered */
 	reg = assign(&s, &p, &reg, AAA_1, ASSIGN_REGISTER).reg;
@@ -189,7 +189,7 @@ TEST(user_data_names_the_apns_that_carry_ip_and_nothing_else)
 	struct profile_row p = wifi_profile();
 	struct sub_row s = meter_sub();
 	struct reg_row none = aaa_row(), reg = assign(&s, &p, &none, AAA_1, ASSIGN_REGISTER).reg;
-	struct home_rows rows = {&s, &p, &reg};
+	struct home_rows rows = {.sub = &s, .profile = &p, .reg = &reg};
 	struct s6a_out out = {me(), reg_aaa_node(&reg), IMSI, 4};
 
 	for (int ip = 1; ip >= 0; ip--) {

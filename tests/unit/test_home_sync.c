@@ -27,7 +27,8 @@ static void begin(void)
 
 static struct sync_plan plan_with(bool has_sub, bool has_profile)
 {
-	struct home_rows rows = {has_sub ? &sub : NULL, has_profile ? &profile : NULL, &reg};
+	struct home_rows rows = {
+	    .sub = has_sub ? &sub : NULL, .profile = has_profile ? &profile : NULL, .reg = &reg};
 
 	return feed_plan(&rows, OWN, WALL);
 }
@@ -203,7 +204,7 @@ TEST(every_plan_ends_once_it_is_carried_out)
 	    drop_timer, drop_timer_and_apn, drop_sms, drop_msisdn_known, other_default};
 
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-		struct home_rows rows = {&sub, &profile, &reg};
+		struct home_rows rows = {.sub = &sub, .profile = &profile, .reg = &reg};
 		struct sync_plan p;
 		int steps = 0;
 

@@ -98,7 +98,7 @@ static struct auth_result ask(const struct profile_row *p, const struct aka_key 
 {
 	struct sub_row s = meter_sub();
 	struct reg_row reg = no_registration();
-	struct home_rows rows = {&s, p, &reg};
+	struct home_rows rows = {.sub = &s, .profile = p, .reg = &reg};
 	struct home_self self = this_home();
 	const uint16_t methods = triplets ? SERVICE_WIFI_SIM : SERVICE_WIFI_AKA | SERVICE_WIFI_AKA_PRIME;
 	struct wifi_request q = {.imsi = IMSI, .methods = methods, .n = triplets};

@@ -56,7 +56,7 @@ static void ulr(uint32_t flags, uint32_t rat, uint64_t features)
 static enum result ask(const struct sub_row *sub, const struct profile_row *profile,
 		       const struct reg_row *reg, bool compat)
 {
-	struct home_rows rows = {sub, profile, reg};
+	struct home_rows rows = {.sub = sub, .profile = profile, .reg = reg};
 	struct home_self self = this_home();
 	struct s6a_in in = {&request.m, &request.h, me(), NULL};
 	struct update_request q;
