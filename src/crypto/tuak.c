@@ -1,9 +1,10 @@
 #include "crypto/tuak.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
+#include <nettle/sha3.h>
 #include <stdlib.h>
 
+#define STATE_N	 200
 #define IN_N	 96
 #define RATE	 136
 #define K_MAX	 32
@@ -21,35 +22,26 @@ enum function {
 	F_5_STAR = 0xc0
 };
 
+/* Keccak's state is ours to wipe: a hash library's context keeps the last block as it came, K and all,
+ * and a state that can be run backwards. */
 struct tuak {
-	EVP_MD *shake;
-	EVP_MD_CTX *digest;
-	uint8_t in[IN_N]; /* zero between two calls */
-	uint8_t out[RATE * UINT8_MAX];
+	union {
+		struct sha3_state keccak; /* of words, the least octet first */
+		uint8_t b[STATE_N];
+	};
 };
-static_assert(offsetof(struct tuak, out) == offsetof(struct tuak, in) + IN_N, "wiped in one go");
+static_assert(sizeof(struct sha3_state) == STATE_N && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	      "octets of the state lie in order");
 
 struct tuak *tuak_new(void)
 {
-	struct tuak *t = calloc(1, sizeof *t);
-
-	if (!t)
-		return NULL;
-	t->shake = EVP_MD_fetch(NULL, "SHAKE256", NULL);
-	t->digest = EVP_MD_CTX_new();
-	if (t->shake && t->digest)
-		return t;
-	tuak_free(t);
-	return NULL;
+	return calloc(1, sizeof(struct tuak));
 }
 
 void tuak_free(struct tuak *t)
 {
-	if (!t)
-		return;
-	EVP_MD_free(t->shake);
-	EVP_MD_CTX_free(t->digest);
-	secret_wipe(t, sizeof *t);
+	if (t)
+		secret_wipe(t, sizeof *t);
 	free(t);
 }
 
@@ -80,16 +72,14 @@ static unsigned int size_code(unsigned int octets)
 	return octets < 8 ? 0 : octets;
 }
 
-/* One call of Keccak. `rand`, `sqn`, `amf` NULL: zero (6.1, 6.3, 6.5). Leaves t->out's last block, at
- * the returned place; NULL when OpenSSL fails. */
-static uint8_t *permute(struct tuak *t, const struct tuak_key *key, const uint8_t *top,
-			unsigned int instance, const uint8_t *rand, const uint8_t *sqn,
-			const uint8_t *amf)
+/* All calls of Keccak. `rand`, `sqn`, `amf` NULL: zero (6.1, 6.3, 6.5). Leaves what comes out in the
+ * state, at the returned place; finish() wipes it. */
+static const uint8_t *permute(struct tuak *t, const struct tuak_key *key, const uint8_t *top,
+			      unsigned int instance, const uint8_t *rand, const uint8_t *sqn,
+			      const uint8_t *amf)
 {
 	static const uint8_t name[] = "0.1KAUT"; /* "TUAK1.0", reversed */
-	size_t n = (size_t)RATE * key->size.iterations;
-	uint8_t *in = t->in;
-	bool ok;
+	uint8_t *in = t->b;
 
 	reverse(in, top, TUAK_TOP);
 	in[32] = (uint8_t)(instance | (key->size.k == K_MAX));
@@ -101,16 +91,18 @@ static uint8_t *permute(struct tuak *t, const struct tuak_key *key, const uint8_
 	if (sqn)
 		reverse(in + 58, sqn, 6);
 	reverse(in + 64, key->k, key->size.k);
-	ok = EVP_DigestInit_ex2(t->digest, t->shake, NULL) == 1 &&
-	     EVP_DigestUpdate(t->digest, in, IN_N) == 1 &&
-	     EVP_DigestFinalXOF(t->digest, t->out, n) == 1;
-	return ok ? t->out + n - RATE : NULL;
+	in[IN_N] = 0x1f; /* the padding of 6.1, which is SHAKE256's */
+	in[RATE - 1] = 0x80;
+	for (unsigned int i = 0; i < key->size.iterations; i++)
+		sha3_permute(&t->keccak);
+	return in;
 }
 
-static enum err finish(struct tuak *t, const struct tuak_key *key, bool ok)
+/* The state is zero between two calls. */
+static enum err finish(struct tuak *t)
 {
-	secret_wipe(t->in, IN_N + (size_t)RATE * key->size.iterations);
-	return ok ? ERR_OK : ERR_IO;
+	secret_wipe(t, sizeof *t);
+	return ERR_OK;
 }
 
 enum err tuak_topc(struct tuak *t, const struct tuak_key *key, const uint8_t top[TUAK_TOP],
@@ -118,9 +110,8 @@ enum err tuak_topc(struct tuak *t, const struct tuak_key *key, const uint8_t top
 {
 	const uint8_t *b = permute(t, key, top, F_TOPC, NULL, NULL, NULL);
 
-	if (b)
-		reverse(topc, b, TUAK_TOP);
-	return finish(t, key, b);
+	reverse(topc, b, TUAK_TOP);
+	return finish(t);
 }
 
 enum err tuak_f1(struct tuak *t, const struct tuak_key *key, bool star, const uint8_t rand[16],
@@ -129,9 +120,8 @@ enum err tuak_f1(struct tuak *t, const struct tuak_key *key, bool star, const ui
 	unsigned int instance = (star ? F_1_STAR : F_1) | size_code(key->size.mac);
 	const uint8_t *b = permute(t, key, key->topc, instance, rand, sqn, amf);
 
-	if (b)
-		reverse(mac, b, key->size.mac);
-	return finish(t, key, b);
+	reverse(mac, b, key->size.mac);
+	return finish(t);
 }
 
 enum err tuak_f2345(struct tuak *t, const struct tuak_key *key, const uint8_t rand[16],
@@ -141,13 +131,11 @@ enum err tuak_f2345(struct tuak *t, const struct tuak_key *key, const uint8_t ra
 				(key->size.ik == 32 ? 2u : 0);
 	const uint8_t *b = permute(t, key, key->topc, instance, rand, NULL, NULL);
 
-	if (b) {
-		reverse(f->res, b + AT_RES, key->size.res);
-		reverse(f->ck, b + AT_CK, key->size.ck);
-		reverse(f->ik, b + AT_IK, key->size.ik);
-		reverse(f->ak, b + AT_AK, sizeof f->ak);
-	}
-	return finish(t, key, b);
+	reverse(f->res, b + AT_RES, key->size.res);
+	reverse(f->ck, b + AT_CK, key->size.ck);
+	reverse(f->ik, b + AT_IK, key->size.ik);
+	reverse(f->ak, b + AT_AK, sizeof f->ak);
+	return finish(t);
 }
 
 enum err tuak_f5_star(struct tuak *t, const struct tuak_key *key, const uint8_t rand[16],
@@ -155,7 +143,6 @@ enum err tuak_f5_star(struct tuak *t, const struct tuak_key *key, const uint8_t 
 {
 	const uint8_t *b = permute(t, key, key->topc, F_5_STAR, rand, NULL, NULL);
 
-	if (b)
-		reverse(ak, b + AT_AK, 6);
-	return finish(t, key, b);
+	reverse(ak, b + AT_AK, 6);
+	return finish(t);
 }

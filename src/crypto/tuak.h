@@ -1,6 +1,6 @@
-/* TUAK (TS 35.231): AKA by Keccak, on OpenSSL's SHAKE256, whose padding and rate are TUAK's own. What the
- * n-th iteration gives is the n-th 136 octets that SHAKE256 squeezes out. Every size of the specification;
- * aka.h says which of them 3GPP networks carry. One `struct tuak` a thread. */
+/* TUAK (TS 35.231): AKA by Keccak, on nettle's permutation, over a state that is wiped after each function.
+ * Every size of the specification; aka.h says which of them 3GPP networks carry. One `struct tuak` a
+ * thread. */
 #pragma once
 #include "crypto/crypto.h"
 
@@ -27,7 +27,7 @@ struct tuak_f {
 	uint8_t res[32], ck[32], ik[32], ak[6];
 };
 
-/* TOPc from TOP and K (6.1); `key->topc` is not read. All: ERR_IO when OpenSSL fails. */
+/* TOPc from TOP and K (6.1); `key->topc` is not read. */
 enum err MUST_USE tuak_topc(struct tuak *t, const struct tuak_key *key,
 			    const uint8_t top[TUAK_TOP], uint8_t topc[TUAK_TOP]);
 /* f1, or f1* (6.2, 6.4): size.mac octets. */
