@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <sodium.h>
+#include <sys/mman.h>
 
 void secret_wipe(void *p, size_t n)
 {
@@ -39,6 +40,11 @@ void *secret_new(size_t n)
 	if (p)
 		memset(p, 0, n);
 	return p;
+}
+
+bool secret_locked(const void *p, size_t n)
+{
+	return mlock(p, n) == 0; /* once more costs nothing, and tells */
 }
 
 void secret_free(void *p)

@@ -19,3 +19,5 @@ enum err MUST_USE random_bytes(void *p, size_t n);
  * (R-2.b). NULL: out of memory. */
 void *secret_new(size_t n);
 void secret_free(void *p); /* wipes */
+/* Is it locked, so that it is never swapped? Else errno says why not. */
+bool secret_locked(const void *p, size_t n);

@@ -169,6 +169,8 @@ static enum err unlock_vault(struct home *h, const struct home_conf *conf, char 
 	}
 	if (!err)
 		LOG(LOG_NOTE, "home.vault_open", KV("master", master.token ? "token" : "file"));
+	if (!err && !secret_locked(h->chores.pair, 2 * sizeof *h->chores.pair))
+		LOG(LOG_NOTE, "home.memory_not_locked", KV("why", (const char *)strerror(errno)));
 	master_wipe(&master);
 	return err;
 }

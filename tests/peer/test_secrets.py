@@ -1,0 +1,105 @@
+"""No byte of a key in a core, a log, a file or swap (R-2.b): known keys are loaded, vectors made of them, and then all
+that can be looked into is searched, as root."""
+import os
+import re
+import resource
+import shutil
+
+import pytest
+import tuak
+from ask import air
+from diameter import Client, plmn, poll
+from memory import core, data_key, held, places, search
+from merlon import HOME, Merlon, free_port, keys, usim
+from process import roles
+from test_tuak import HEADER
+
+SIMS = [f"9997090000010{i:02d}" for i in range(4)]
+TUAK = "999709000002005"
+TOP, TUAK_K = os.urandom(32), os.urandom(32)
+
+
+@pytest.fixture(scope="module")
+def site(work):
+    if os.geteuid() != 0:
+        pytest.skip("only root may look into memory")
+    m = Merlon(os.path.join(work, "secrets"), roles="keeper, home, edge, watch")
+    try:
+        m.wait_up()
+        m.import_sims(SIMS, "meter")
+        m.import_csv(HEADER, [{"imsi": TUAK, "alg": "tuak", "k": TUAK_K.hex(), "op": TOP.hex(),
+                               "amf": "8000", "tuak": "64:1", "tenant": "meters", "profile": "meter"}])
+        os.unlink(os.path.join(m.where, "rows.csv"))  # the test's own file of keys
+        yield m
+    finally:
+        m.stop()
+
+
+@pytest.fixture(scope="module")
+def secrets(site):
+    """By name, once vectors were made with each."""
+    n = Client(site.home_port, f"n{free_port()}.{HOME}", HOME)
+    for _ in range(20):
+        for imsi in SIMS:
+            answer = poll(lambda i=imsi: (lambda a: a if a and a.result == 2001 else None)(
+                n.request("AIR", air(i, vectors=5))), 20, "vectors")
+        assert n.request("AIR", air(TUAK, vectors=5)).result == 2001
+        # a forged AUTS runs f1* and f5* too
+        rand = answer["Authentication-Info"]["E-UTRAN-Vector"]["RAND"]
+        assert n.request("AIR", air(SIMS[-1], resync=rand + bytes(14))).result == 2001
+    usim(SIMS[-1]).check(answer["Authentication-Info"]["E-UTRAN-Vector"], plmn("00101"))
+    n.close()
+    found = {"data key": data_key(site.data_dir), "TOPc": tuak.topc_of(TUAK_K, TOP, 1),
+             "TUAK K": TUAK_K, "TOP": TOP}
+    with open(os.path.join(site.data_dir, "master.key"), encoding="ascii") as f:
+        found["master key"] = bytes.fromhex(f.read().strip())
+    for imsi in SIMS:
+        found["K " + imsi], found["OPc " + imsi] = keys(imsi)
+    return found
+
+
+def test_memory_holds_the_data_key_alone_locked_and_left_out_of_cores(site, secrets):
+    found = {}
+    for role, pid in {"supervisor": site.process.pid, **roles(site.process.pid)}.items():
+        for name, place in search(pid, secrets):
+            found.setdefault(name, []).append((role, place))
+    print(found)
+    assert set(found) == {"data key"}, found
+    for role, place in found["data key"]:
+        assert role == "home" and {"dd", "lo"} <= place.flags, found
+
+
+def test_a_core_holds_no_key(site, secrets, tmp_path):
+    """As gdb makes it with the kernel's rules. That the search can find is shown by what is no secret."""
+    if not shutil.which("gdb"):
+        pytest.skip("gdb is not installed")
+    home = roles(site.process.pid)["home"]
+    usual = core(home, str(tmp_path / "core"))
+    assert os.path.getsize(usual) > 1 << 20
+    assert held(usual, {**secrets, "its name": f"home.{HOME}".encode()}) == ["its name"]
+
+
+def test_no_role_dumps_core_or_is_read_by_its_own_user(site):
+    for role, pid in roles(site.process.pid).items():
+        assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0), role
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            swapped = re.search(r"VmSwap:\s+(\d+) kB", f.read())
+        assert not swapped or int(swapped[1]) == 0 or role != "home"
+    home = roles(site.process.pid)["home"]
+    assert [p for p in places(home) if {"dd", "lo"} <= p.flags]
+
+
+def test_no_file_and_no_log_holds_a_key(site, secrets):
+    found, looked = [], 0
+    texts = dict(secrets)
+    for name, secret in secrets.items():
+        texts |= {name + " in hex": secret.hex().encode(), name + " in HEX": secret.hex().upper().encode()}
+    site.run("backup", os.path.join(site.where, "backup"))
+    for folder, _, files in os.walk(site.where):
+        for name in files:
+            path = os.path.join(folder, name)
+            if name.endswith(".sock") or name == "master.key":
+                continue
+            looked += 1
+            found += [(path, what) for what in held(path, texts)]
+    assert looked > 15 and not found
