@@ -130,7 +130,7 @@ int main(void)
 	struct network_row net = { .plmn = 0x00101fffffffffff, .realm = REALM, .trust = TRUST_TRUSTED,
 				   .steer_weight = 1000 };
 	struct book book = { &net, find_sub, find_profile, find_network, find_realm, find_equip,
-			     find_range, find_rules, version };
+			     find_range, find_rules, version, NULL };
 	struct sightings *seen = sightings_new(SUBS * 2, key);
 	struct admission *target = admission_new(&(struct admission_conf){ 0 }, key);
 	struct judge *open = judge_new(&book, seen, NULL, 0, key);

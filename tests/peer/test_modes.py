@@ -3,6 +3,8 @@ import json
 import subprocess
 
 import pytest
+from ask import ulr
+from diameter import poll
 from merlon import BINARY, ROOT
 
 # rat, ciphering, integrity: what is found of a meter (lte-m, nb-iot)
@@ -62,3 +64,25 @@ def test_lines_that_cannot_be_read_are_told(merlon, tmp_path):
     assert done.returncode == 1 and ":2: imsi" in done.stderr and ":3: rat" in done.stderr
     path.write_text("imsi,rat\n")
     assert inspect(merlon, path).returncode == 1
+
+
+def test_a_profile_names_its_algorithms_and_its_oldest_radio(merlon, node, tmp_path):
+    """R-5.2.1.a, R-5.2.4.d: what the profile allows counts; what protects nothing it cannot allow; what is older than it
+    allows is barred on the wire."""
+    imsi = "999709500000001"
+    merlon.set("profile", "m-policy", tenant="meters", algorithms="EEA2 EIA2 A5/4", generation="4",
+               rats="geran utran wb-eutran lte-m", apn1="meters.iot:ipv4")
+    merlon.set("subscription", imsi, tenant="meters", profile="m-policy")
+    path = tmp_path / "modes.csv"
+    path.write_text("imsi,rat,ciphering,integrity\n" + "".join(
+        f"{imsi},{mode}\n" for mode in ("lte-m,EEA2,EIA2", "lte-m,EEA1,EIA2", "lte-m,EEA2,EIA3", "geran,A5/4,")))
+    done = inspect(merlon, path, "--json")
+    *found, total = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(f["line"], f["finding"]) for f in found] == [(3, "cipher"), (4, "integrity"), (5, "old-radio")]
+    assert total["fine"] == 1
+    refused = merlon.run("set", "profile", "m-policy", "algorithms=EEA0 EIA2", check=False)
+    assert refused.returncode == 1 and "EEA0: no ciphering" in refused.stdout + refused.stderr
+    n = node()
+    answer = poll(lambda: next((a for a in [n.request("ULR", ulr(imsi))] if a.result == 2001), None), 5, "an attach")
+    assert answer["Subscription-Data"]["Access-Restriction-Data"] & 3 == 3, "neither UTRAN nor GERAN"
+    assert n.request("ULR", ulr(imsi, rat=1001)).result == -5421
