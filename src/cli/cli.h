@@ -18,6 +18,7 @@ int cmd_inspect(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
+int cmd_sourcing(int argc, char **argv);
 int cmd_vault(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_reference(int argc, char **argv);

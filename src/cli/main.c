@@ -21,6 +21,7 @@ const struct command commands[] = {
     {"audit", "audit [--clause R-x]", "fill in the CLP.14 checklist from the running system", cmd_audit},
     {"backup", "backup DIRECTORY", "copy everything, consistent, while it runs", cmd_backup},
     {"restore", "restore DIRECTORY", "put a backup back", cmd_restore},
+    {"sourcing", "sourcing", "report accreditations, certifications, keys and algorithms past their end", cmd_sourcing},
     {"vault", "vault status|rotate", "the vault's master key: what it is, another in its place", cmd_vault},
     {"version", "version", "print the version", cmd_version},
     {"reference", "reference PAGE", NULL, cmd_reference}, /* hidden: for ./do docs */

@@ -266,3 +266,37 @@ def test_a_removable_card_is_refused_where_tampering_is_a_threat(world):
     m.set("subscription", "999708500000002", tenant="meters", profile="meter", iccid=ICCID["giesecke"] + "78")
     moved = m.run("set", "subscription", "999708500000002", "profile=outdoor", check=False)
     assert moved.returncode == 1 and "R-5.1.1.2.a" in moved.stderr
+
+
+def test_what_is_past_its_end_is_reported_line_by_line(world):
+    """R-5.2.a, R-5.2.4.l, R-5.1.1.2.a: keys and algorithms, accreditations and certifications, cards that come out."""
+    m = world.m
+    m.set("batch", "worn", supplier="giesecke", iccid_from="8999970000000008000", iccid_to="8999970000000008099",
+          form="mff2", certificate="EAL4+", certified_until="2099-01-01", keys_until="2021-01-01")
+    m.set("subscription", "999708600000001", tenant="meters", profile="meter", iccid="8999970000000008001")
+    m.set("subscription", "999708600000002", tenant="meters", profile="meter", iccid="8999970000000008002", alg="tuak")
+    m.set("equipment", "35111111", list="white", certificate="PSA-1", certified_until="2022-01-01")
+    m.set("equipment", "35222222", list="white", certificate="PSA-1", certified_until="2099-01-01")
+    m.set("batch", "late", supplier="giesecke", iccid_from="8999970000000007000", iccid_to="8999970000000007099", form="mff2")
+    m.set("profile", "roadside", tenant="meters", apn1="meters.iot:ipv4:9:15:100000:100000", tamper="yes")
+    m.set("subscription", "999708600000003", tenant="meters", profile="roadside", iccid="8999970000000007001")
+    m.set("batch", "late", form="4ff")  # it turned out to be another form
+    with open(m.config, encoding="ascii") as f:
+        conf = json.load(f)
+    conf["sourcing"] = {"algorithms": ["tuak=2020-01-01", "milenage=2099-01-01"]}
+    path = os.path.join(world.where, "sourcing.yaml")
+    with open(path, "w", encoding="ascii") as f:
+        json.dump(conf, f)
+    done = subprocess.run([BINARY, "sourcing", "--json", "--config", path], capture_output=True, text=True, timeout=30,
+                          cwd=ROOT, check=False)
+    found = {(o["object"], o["key"], o["clause"]) for o in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 1, done.stderr
+    assert {("subscription", "999708600000001", "R-5.2.a"), ("subscription", "999708600000002", "R-5.2.a"),
+            ("subscription", "999708600000003", "R-5.1.1.2.a"), ("supplier", "lapsed", "R-5.2.4.l"),
+            ("supplier", "unaudited", "R-5.2.4.l"), ("equipment", "35111111", "R-5.2.4.l"),
+            ("batch", "worn", "R-5.2.a"), ("batch", "late", "R-5.2.4.l")} <= found
+    assert not found & {("supplier", "giesecke", "R-5.2.4.l"), ("equipment", "35222222", "R-5.2.4.l"),
+                        ("batch", "worn", "R-5.2.4.l"), ("subscription", "999708300000001", "R-5.2.a")}
+    assert sum("past its end: tuak" in f"{o['finding']} {o['of']}" for o in map(json.loads, done.stdout.splitlines())) == 1
+    plain = m.run("sourcing", check=False)
+    assert plain.returncode == 1 and "findings" in plain.stdout and "its keys are past their end: batch worn" in plain.stdout
