@@ -197,6 +197,7 @@ bool kind_ok(enum kind kind, const struct range *among, struct view v)
 	case DIGITS:   return digits(v);
 	case IMSI:     return v.n >= 6 && v.n <= 15 && digits(v);
 	case TBCD:     return tbcd(v);
+	case ISDN:     return v.n == 1 || (v.n > 1 && tbcd((struct view){ v.p + 1, v.n - 1 }));
 	case PLMN:     return plmn(v);
 	case IDENTITY: return identity(v);
 	case ADDRESS:  return address(v);

@@ -9,6 +9,7 @@ enum kind {
 	DIGITS,   /* ASCII digits */
 	IMSI,     /* 6 to 15 ASCII digits (TS 23.003 2.2) */
 	TBCD,     /* digits two an octet, an odd one filled with F (TS 29.002) */
+	ISDN,     /* AddressString: nature and plan, then digits as TBCD (TS 29.002 17.7.8) */
 	PLMN,     /* MCC and MNC in 3 octets (TS 29.272 7.3.9) */
 	IDENTITY, /* a host or realm name (RFC 6733 4.3.1) */
 	ADDRESS,  /* family and address of that length (RFC 6733 4.3.1) */

@@ -23,6 +23,7 @@ struct how {
 	void (*take)(struct slot *s, struct rd *r, const struct field *expected);
 	bool by_place, by_rule;
 	bool end; /* TAB_END */
+	bool by_group;
 };
 
 ENGINE size_t hash(uint32_t a, uint32_t b)
@@ -46,6 +47,12 @@ ENGINE uint16_t find(const struct proto *p, uint32_t tag, uint32_t space)
 	return ix->field_cell[i];
 }
 
+/* The row for a field that no rule of its group names. */
+ENGINE uint16_t stranger(struct how how, const struct slot *s)
+{
+	return how.by_place || how.by_group ? NO_FIELD : find(how.p, s->tag, s->space);
+}
+
 static uint8_t times(const struct seen *seen, uint8_t rule)
 {
 	return seen->met >> rule & 1 ? seen->times[rule] : 0;
@@ -62,21 +69,34 @@ static inline const struct field *expected(const struct proto *p, const struct t
 	return NULL;
 }
 
-/* Where one tag is several fields, a group's rules say in their order which it is here; the
- * whole table knows the strangers. */
-static inline uint8_t name_by_rule(const struct proto *p, const struct tab_set *set,
-				   const struct seen *seen, struct slot *s)
+/* How often a rule's field is there, or those that exclude it. */
+static inline unsigned int chosen(const struct tab_set *set, const struct seen *seen, uint8_t rule)
+{
+	unsigned int n = 0;
+
+	for (uint8_t i = 0; i < set->n; i++)
+		n += set->rules[i].choice == set->rules[rule].choice ? times(seen, i) : 0u;
+	return n;
+}
+
+/* Where one tag is several fields, a group's rules say in their order which it is here: a choice once made
+ * leaves the tag to the next. The whole table knows the strangers. */
+static inline uint8_t name_by_rule(struct how how, const struct tab_set *set, const struct seen *seen,
+				   struct slot *s)
 {
 	uint8_t place = 0;
 
 	for (uint8_t i = 0; i < set->n; i++) {
-		if (!marks(&p->fields[set->rules[i].field], s->tag, s->space))
+		const struct rule *r = &set->rules[i];
+		const struct field *f = &how.p->fields[r->field];
+
+		if (f->tag != ANY_TAG && !marks(f, s->tag, s->space))
 			continue;
 		place = (uint8_t)(i + 1);
-		if (times(seen, i) < set->rules[i].max)
+		if (times(seen, i) < r->max && (r->choice == 0 || chosen(set, seen, i) == 0))
 			break;
 	}
-	s->field = place > 0 ? set->rules[place - 1].field : find(p, s->tag, s->space);
+	s->field = place > 0 ? set->rules[place - 1].field : stranger(how, s);
 	return place;
 }
 
@@ -107,7 +127,7 @@ ENGINE enum err name(struct how how, const struct tab_set *set, struct seen *see
 	uint8_t place;
 
 	if (how.by_rule) {
-		place = name_by_rule(how.p, set, seen, s);
+		place = name_by_rule(how, set, seen, s);
 	} else {
 		s->field = find(how.p, s->tag, s->space);
 		place = set->places[s->field];
@@ -132,6 +152,8 @@ ENGINE enum err fits(const struct proto *p, const struct slot *s, const struct r
 		return ERR_AVP_FLAGS;
 	if (s->field == NO_FIELD)
 		return ERR_OK;
+	if (p->group_flag && f->kind != KIND_ANY && !!(s->flags & p->group_flag) != (f->kind == GROUP))
+		return ERR_AVP_FLAGS;
 	if (s->value.n < f->min || s->value.n > f->max)
 		return ERR_LENGTH;
 	return kind_any(kind, f->among) || kind_ok(kind, f->among, s->value) ? ERR_OK : ERR_VALUE;
@@ -169,13 +191,28 @@ static inline enum err blame(struct msg *m, enum err err, const struct slot *s)
 	return err;
 }
 
-static inline enum err complete(struct msg *m, const struct tab_set *set, uint64_t met)
+/* Of rules that exclude each other one must be there, if they say so, and only one may. */
+static inline enum err complete_choices(struct msg *m, const struct tab_set *set, const struct seen *seen)
 {
-	uint64_t missing = set->must & ~met;
+	for (uint8_t i = 0; i < set->n; i++) {
+		struct slot at = { .field = set->rules[i].field };
+		unsigned int n = set->rules[i].choice == 0 ? 1 : chosen(set, seen, i);
+
+		if (n < set->rules[i].min)
+			return blame(m, ERR_MISSING, &at);
+		if (n > 1)
+			return blame(m, ERR_REPEATED, &at);
+	}
+	return ERR_OK;
+}
+
+static inline enum err complete(struct msg *m, const struct tab_set *set, const struct seen *seen)
+{
+	uint64_t missing = set->must & ~seen->met;
 	struct slot none = { 0 };
 
 	if (missing == 0)
-		return ERR_OK;
+		return set->chooses ? complete_choices(m, set, seen) : ERR_OK;
 	none.field = set->rules[__builtin_ctzll(missing)].field;
 	return blame(m, ERR_MISSING, &none);
 }
@@ -191,7 +228,7 @@ static inline void salvage(struct how how, struct msg *m, struct rd *r, struct a
 			how.take(s, r, NULL);
 		if (!s || r->err)
 			return;
-		s->field = find(how.p, s->tag, s->space);
+		s->field = stranger(how, s);
 		s->depth = 1;
 		s->opaque = true;
 		m->slot_n++;
@@ -221,7 +258,7 @@ ENGINE enum err next(struct how how, struct msg *m, struct slot *at, struct rd *
 		return blame(m, ERR_FULL, at);
 	how.take(s, r, due);
 	if (r->err) {
-		s->field = how.by_place ? NO_FIELD : find(how.p, s->tag, s->space);
+		s->field = stranger(how, s);
 		return blame(m, r->err, s);
 	}
 	s->depth = (at->depth + 1u) & DEPTH_MASK;
@@ -245,7 +282,7 @@ ENGINE enum err split(struct how how, struct msg *m, struct slot *at, const stru
 	while (r.left.n > 0 && !err)
 		err = next(how, m, at, &r, set, &seen, mem);
 	if (!err)
-		return complete(m, set, seen.met);
+		return complete(m, set, &seen);
 	if (at->depth == 0 && !r.err)
 		salvage(how, m, &r, mem);
 	return err;

@@ -22,6 +22,7 @@ static inline void example_value(struct wr *w, const struct field *f, enum kind 
 	case TEXT:     example_fill(w, 'x', n); break;
 	case DIGITS:   example_fill(w, '7', n); break;
 	case IMSI:     wr_view(w, VIEW("999700000000001")); break;
+	case ISDN:
 	case TBCD:     example_fill(w, 0x21, n); break;
 	case PLMN:     wr_view(w, VIEW("\x99\xf9\x07")); break;
 	case IDENTITY: wr_view(w, VIEW("mme.epc.mnc001.mcc001.3gppnetwork.org")); break;
