@@ -15,7 +15,7 @@ enum metric {
 	M_COUNT
 };
 
-#define METRIC_VALUES_MAX 32
+#define METRIC_VALUES_MAX 64
 
 struct metric_row {
 	const char *name, *help, *label; /* label "" = none */

@@ -159,7 +159,7 @@ static const struct heard heard[CAUSE_N] = {
 
 static const char *const stage_names[] = {
 	[STAGE_PARTNER] = "partner: who speaks, and may it",
-	[STAGE_CATEGORY] = "category: what may come over an interconnect (FS.19)",
+	[STAGE_CATEGORY] = "category: what may come over an interconnect (FS.11, FS.19)",
 	[STAGE_PLAUSIBILITY] = "plausibility: does it fit what was seen before",
 	[STAGE_SUBSCRIBER] = "subscriber: what this SIM may do",
 	[STAGE_LOAD] = "load: how much",
@@ -169,16 +169,17 @@ static const char *const mode_names[] = {"off", "observe", "enforce"};
 
 static void print_checks(void)
 {
-	for (enum check c = CHECK_NONE + 1; c < CHECK_N; c++) {
+	for (unsigned int turn = 1; turn < CHECK_N; turn++) {
+		unsigned int c = check_order[turn];
 		const struct check_row *r = &check_rows[c];
 		const struct heard *h = &heard[r->cause];
 
-		if (c == CHECK_NONE + 1 || check_rows[c - 1].stage != r->stage) {
-			printf("%s## %s\n\n", c > CHECK_NONE + 1 ? "\n" : "", stage_names[r->stage]);
+		if (turn == 1 || check_rows[check_order[turn - 1]].stage != r->stage) {
+			printf("%s## %s\n\n", turn > 1 ? "\n" : "", stage_names[r->stage]);
 			printf("| no. | check | refuses | answer | default | clause |\n"
 			       "|---|---|---|---|---|---|\n");
 		}
-		printf("| %d | `%s` | %s | %s%u | %s | %s |\n", c, r->name, r->help,
+		printf("| %u | `%s` | %s | %s%u | %s | %s |\n", c, r->name, r->help,
 		       h->of_3gpp ? "exp. " : "", h->code, mode_names[r->mode], r->clause);
 	}
 }

@@ -14,7 +14,12 @@ static const char *const op_names[OP_N] = {
     [OP_OTHER] = "other",	  [OP_AUTH_INFO] = "AIR",   [OP_UPDATE_LOCATION] = "ULR",
     [OP_PURGE] = "PUR",		  [OP_NOTIFY] = "NOR",	    [OP_CANCEL_LOCATION] = "CLR",
     [OP_INSERT_DATA] = "IDR",	  [OP_DELETE_DATA] = "DSR", [OP_RESET] = "RSR",
-    [OP_CHECK_EQUIPMENT] = "ECR",
+    [OP_CHECK_EQUIPMENT] = "ECR", [OP_RESTORE] = "restore",  [OP_AUTH_FAILURE] = "auth_failure",
+    [OP_SERVICE] = "service",	  [OP_PRESENT] = "present", [OP_EVENT] = "event",
+    [OP_SMS_MO] = "sms_mo",	  [OP_SMS_MT] = "sms_mt",   [OP_SMS_ROUTE] = "sms_route",
+    [OP_SMS_STATUS] = "sms_status", [OP_SMS_ALERT] = "sms_alert", [OP_ROAMING_NUMBER] = "roaming_number",
+    [OP_SUBSCRIBER_INFO] = "subscriber_info", [OP_LOCATE] = "locate", [OP_TRACE] = "trace",
+    [OP_HOME_SERVICE] = "home_service", [OP_INTERNAL] = "internal",
 };
 
 static struct refusal *row_of(struct refusals *r, const struct facts *f, enum check check,

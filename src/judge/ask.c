@@ -63,6 +63,13 @@ struct admission *ask_target(struct ask *a)
 	return a->j->targets[partition];
 }
 
+const struct network_row *ask_number(const struct ask *a, uint64_t number)
+{
+	const struct book *b = a->j->book;
+
+	return number && b->network_of_number ? b->network_of_number(b->ctx, number) : NULL;
+}
+
 bool ask_is_ours(const struct ask *a, struct view name)
 {
 	const struct book *b = a->j->book;

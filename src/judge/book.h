@@ -5,13 +5,15 @@
 #pragma once
 #include "base/bcd.h"
 
-#define BOOK_VERSION 2
+#define BOOK_VERSION 3
 
 #define NAME_MAX_BYTES 32
 #define HOST_MAX_BYTES 128
 #define APN_MAX        4
 #define COUNTRY_MAX    16
 #define TAC_MAX        8
+#define NUMBER_PREFIXES 8
+#define POINT_CODES    4
 
 /* Priority class: from the profile or subscription, never from what a message claims (R-5.6.1.d). */
 enum prio { PRIO_CRITICAL, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_N };
@@ -108,6 +110,8 @@ struct network_row {
 	char name[NAME_MAX_BYTES];
 	char realm[HOST_MAX_BYTES];    /* "epc.mnc001.mcc001.3gppnetwork.org" */
 	char cert_name[HOST_MAX_BYTES]; /* domain its certificates must lie under; "" = the realm */
+	uint64_t number[NUMBER_PREFIXES]; /* prefixes of its nodes' global titles (E.164); 0 = none */
+	uint32_t point_code[POINT_CODES]; /* that its messages come from; 0 = none; none at all = any */
 	char address[4][44];           /* prefixes its nodes may come from, "10.1.0.0/16"; "" = none */
 	uint8_t trust;                 /* enum trust */
 	uint8_t clear_ok;              /* may connect without TLS from these addresses */
@@ -118,11 +122,11 @@ struct network_row {
 	uint32_t rate;                 /* requests a second before low classes wait; 0 = no limit */
 	uint32_t unknown_rate;         /* USER_UNKNOWN answers a second; 0 = 100 */
 	int16_t lat_cdeg, lon_cdeg;    /* a place in the country, 1/100 degree, for time and distance */
-	uint32_t apps;                 /* applications agreed, enum app_bit; 0 = S6a */
+	uint32_t apps;                 /* applications agreed, enum app_bit; 0 = S6a and MAP */
 	uint32_t version;
 };
 
-enum app_bit { APP_BIT_S6A = 1, APP_BIT_S13 = 2 };
+enum app_bit { APP_BIT_S6A = 1, APP_BIT_S13 = 2, APP_BIT_MAP = 4 };
 
 /* Modes of a check. */
 enum mode { MODE_OFF, MODE_OBSERVE, MODE_ENFORCE };
@@ -181,6 +185,8 @@ struct book {
 	const struct rule_row *(*rules)(void *ctx, size_t *n);
 	uint64_t (*rule_version)(void *ctx);
 	const struct host_row *(*host)(void *ctx, uint64_t imei); /* NULL: nobody knows any */
+	/* The network with the longest prefix of a number (number of its record); may be NULL: nobody's. */
+	const struct network_row *(*network_of_number)(void *ctx, uint64_t number);
 };
 
 static inline const struct host_row *book_host(const struct book *b, uint64_t imei)

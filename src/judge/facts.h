@@ -21,8 +21,50 @@ enum op {
 	OP_DELETE_DATA,       /* DSR */
 	OP_RESET,             /* RSR */
 	OP_CHECK_EQUIPMENT,   /* ECR, checkIMEI */
+	OP_RESTORE,           /* restoreData */
+	OP_AUTH_FAILURE,      /* authenticationFailureReport */
+	OP_SERVICE,           /* supplementary services and USSD, asked by the visited network */
+	OP_PRESENT,           /* readyForSM and its like */
+	OP_EVENT,             /* reports of calls and movements to the home network */
+	OP_SMS_MO,            /* mo-forwardSM */
+	OP_SMS_MT,            /* mt-forwardSM */
+	OP_SMS_ROUTE,         /* sendRoutingInfoForSM */
+	OP_SMS_STATUS,        /* reportSM-DeliveryStatus */
+	OP_SMS_ALERT,         /* alertServiceCentre, informServiceCentre */
+	OP_ROAMING_NUMBER,    /* provideRoamingNumber */
+	OP_SUBSCRIBER_INFO,   /* provideSubscriberInfo */
+	OP_LOCATE,            /* provideSubscriberLocation */
+	OP_TRACE,             /* activateTraceMode, deactivateTraceMode */
+	OP_HOME_SERVICE,      /* what else a home network asks: USSD, checks, termination */
+	OP_INTERNAL,          /* what only one network's own nodes have to say to each other */
 	OP_N
 };
+
+/* Who may say it over an interconnect (FS.11, FS.19). An adapter whose protocol leaves it to the operator
+ * says it; 0: the operation says it. */
+enum category {
+	CATEGORY_OF_OP,
+	CATEGORY_INTERNAL,    /* 1: nobody */
+	CATEGORY_HOME,        /* 2: the subscriber's home network */
+	CATEGORY_VISITED,     /* 3: the network that serves him */
+	CATEGORY_SMS,         /* whoever sends a short message */
+};
+
+/* Forms of a message that no honest node has need of: a filter that does not expect them is passed. */
+enum form {
+	FORM_CODE = 1,        /* a private or global code for an operation that has a standard one */
+	FORM_CONTEXT = 2,     /* context, operation and subsystem do not belong together */
+	FORM_VERSION = 4,     /* a version that was superseded before roaming agreements asked for it */
+	FORM_SEVERAL = 8,     /* several requests in one message */
+	FORM_LATE = 16,       /* a request in a dialogue that was not begun for it */
+	FORM_LAYERS = 32,     /* something inside, or behind, what should be all */
+	FORM_SPLIT = 64,      /* in pieces, though whole it would have fitted */
+	FORM_LENGTHS = 128,   /* lengths or tags in more octets than they need */
+	FORM_NAMES = 256,     /* identities that contradict each other */
+};
+
+/* Which of a subscriber's nodes speaks; SERVES_AS_RAT: the radio technology says it. */
+enum serves { SERVES_AS_RAT, SERVES_MME, SERVES_SGSN, SERVES_VLR };
 
 enum rat {
 	RAT_UNKNOWN,
@@ -32,9 +74,11 @@ enum rat {
 	RAT_IS_NB_IOT,
 	RAT_IS_LTE_M,
 	RAT_IS_NR,
+	RAT_IS_2G_OR_3G,
 };
 
 #define ROUTE_MAX 8
+#define NODE_MAX  4
 
 struct facts {
 	uint8_t protocol, direction, op, rat; /* the enums above */
@@ -45,6 +89,10 @@ struct facts {
 	bool single_registration;
 	uint8_t route_n;
 	uint8_t drmp;          /* what the message claims, 0..15; 255 = nothing */
+	uint8_t category, serves, node_n; /* the enums above */
+	bool outside;          /* came from outside, whatever network it claims */
+	bool continues;        /* in a dialogue that one of ours began */
+	uint16_t form;         /* enum form bits */
 
 	/* The connection, authenticated: what the peer is, not what it says. */
 	struct view peer_host, peer_realm; /* of its CER, held against certificate or address */
@@ -55,6 +103,9 @@ struct facts {
 	struct view route[ROUTE_MAX]; /* Route-Record */
 	struct view session;
 	uint64_t imsi, imei;   /* imei: 14 digits */
-	uint64_t visited_plmn; /* Visited-PLMN-Id */
+	uint64_t visited_plmn; /* Visited-PLMN-Id, or the network of the node that it says serves */
+	/* Numbers (E.164), where a protocol has them: of the one who speaks, of the one spoken to, of nodes
+	 * that the message names as the speaker's own, of the subscriber. 0: none. */
+	uint64_t origin_number, dest_number, node[NODE_MAX], msisdn;
 	uint64_t now_ms;       /* since 1970 */
 };

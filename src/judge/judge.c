@@ -5,7 +5,7 @@
 #include "judge/admission.h"
 #include "judge/stage.h"
 
-_Static_assert(CHECK_N <= 32, "verdict.observed has a bit for each check");
+_Static_assert(CHECK_N < 64, "verdict.observed has a bit for each check");
 
 const struct check_row check_rows[CHECK_N] = {
 #define CHECK(id, stage, name, clause, mode, cause, help) \
@@ -19,6 +19,20 @@ static enum finding (*const find[CHECK_N])(struct ask *) = {
 #include "judge/check.tab"
 #undef CHECK
 };
+
+uint8_t check_order[CHECK_N];
+
+__attribute__((constructor)) static void order_checks(void)
+{
+	uint8_t n = 1;
+
+	for (uint8_t stage = STAGE_PARTNER; stage <= STAGE_STEERING; stage++) {
+		for (uint8_t c = CHECK_NONE + 1; c < CHECK_N; c++) {
+			if (check_rows[c].stage == stage)
+				check_order[n++] = c;
+		}
+	}
+}
 
 /* A build that shows what merlon audit sees of a check that does not work though it is switched on. */
 static bool broken(enum check c)
@@ -86,14 +100,15 @@ static enum check unknown_or_drop(struct ask *a, struct verdict *v)
 		return CHECK_UNKNOWN_SUB;
 	if (mode == MODE_ENFORCE)
 		return CHECK_UNKNOWN_RATE;
-	v->observed |= 1u << CHECK_UNKNOWN_RATE % 32;
+	v->observed |= UINT64_C(1) << CHECK_UNKNOWN_RATE;
 	return CHECK_UNKNOWN_SUB;
 }
 
-/* The first check that refuses, in the order of the table. */
+/* The first check that refuses, in their order. */
 static enum check first_refusal(struct ask *a, struct verdict *v)
 {
-	for (enum check c = CHECK_NONE + 1; c < CHECK_N; c++) {
+	for (unsigned int turn = 1; turn < CHECK_N; turn++) {
+		enum check c = (enum check)check_order[turn];
 		enum mode mode = a->j->rules.mode[c];
 		enum finding found;
 
@@ -106,7 +121,7 @@ static enum check first_refusal(struct ask *a, struct verdict *v)
 			continue;
 		if (found == FIND_BAD && mode == MODE_ENFORCE)
 			return c == CHECK_UNKNOWN_SUB ? unknown_or_drop(a, v) : c;
-		v->observed |= 1u << c % 32;
+		v->observed |= UINT64_C(1) << c;
 		v->critical |= found == FIND_ALERT && ask_prio(a) == PRIO_CRITICAL;
 	}
 	return CHECK_NONE;

@@ -52,7 +52,7 @@ struct verdict {
 	uint8_t prio;          /* enum prio: for the queue, DRMP and counters */
 	uint8_t partition;     /* of the subscription that a passed request is about; 0 = the common one */
 	uint16_t check;        /* enum check that decided; CHECK_NONE for a plain pass */
-	uint32_t observed;     /* a bit (1 << check % 32) for each that found fault but only observes */
+	uint64_t observed;     /* a bit (1 << check) for each that found fault but only observes */
 	uint32_t delay_ms;     /* hold the refusal this long (bounded, jittered) */
 	uint32_t backoff_ms;   /* the appointment, for protocols that can carry it; 0 = none */
 	bool critical;         /* a critical subscriber was touched: counted and alarmed when refused */
@@ -65,6 +65,9 @@ struct check_row {
 	uint8_t stage, mode, cause; /* mode: the shipped default */
 };
 extern const struct check_row check_rows[CHECK_N];
+
+/* The checks in their turn: by stage, then by number. Entry 0 is CHECK_NONE. */
+extern uint8_t check_order[CHECK_N];
 
 /* The check of this name, or CHECK_NONE. */
 enum check check_find(struct view name);

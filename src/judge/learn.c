@@ -19,15 +19,23 @@ static void authenticated(struct sighting *at, const void *ctx)
 		at->seen_s = l->now_s;
 }
 
+/* Where the name of the node that speaks is kept. */
+static uint32_t *place_of(struct sighting *at, const struct facts *f)
+{
+	if (f->serves == SERVES_VLR)
+		return &at->host_vlr;
+	if (f->serves == SERVES_SGSN || (f->serves == SERVES_AS_RAT &&
+					 (f->rat == RAT_IS_UTRAN || f->rat == RAT_IS_GERAN)))
+		return &at->host_sgsn;
+	return &at->host;
+}
+
 /* An MME and an SGSN may serve one subscriber at once (TS 29.272 §5.2.1.1.3). */
 static void updated(struct sighting *at, const void *ctx)
 {
 	const struct lesson *l = ctx;
 
-	if (l->f->rat == RAT_IS_UTRAN || l->f->rat == RAT_IS_GERAN)
-		at->host_sgsn = l->host;
-	else
-		at->host = l->host;
+	*place_of(at, l->f) = l->host;
 	at->plmn = l->plmn;
 	at->seen_s = l->now_s;
 	at->flags = (uint8_t)(at->flags & ~SEEN_ATTACHING);
@@ -41,6 +49,7 @@ static void purged(struct sighting *at, const void *ctx)
 
 	at->host = at->host == l->host ? 0 : at->host;
 	at->host_sgsn = at->host_sgsn == l->host ? 0 : at->host_sgsn;
+	at->host_vlr = at->host_vlr == l->host ? 0 : at->host_vlr;
 }
 
 static void notified(struct sighting *at, const void *ctx)
@@ -56,10 +65,7 @@ static void roamer_came(struct sighting *at, const void *ctx)
 {
 	const struct lesson *l = ctx;
 
-	if (l->f->rat == RAT_IS_UTRAN || l->f->rat == RAT_IS_GERAN)
-		at->host_sgsn = l->host;
-	else
-		at->host = l->host;
+	*place_of(at, l->f) = l->host;
 	at->flags |= SEEN_ROAMER;
 }
 
@@ -71,7 +77,8 @@ static void roamer_left(struct sighting *at, const void *ctx)
 
 static void (*const lessons[4][OP_N])(struct sighting *, const void *) = {
 	[DIR_TO_HOME] = { [OP_AUTH_INFO] = authenticated, [OP_UPDATE_LOCATION] = updated,
-			  [OP_PURGE] = purged, [OP_NOTIFY] = notified },
+			  [OP_PURGE] = purged, [OP_NOTIFY] = notified,
+			  [OP_RESTORE] = notified },
 	[DIR_OUT_TO_HOME] = { [OP_UPDATE_LOCATION] = roamer_came, [OP_PURGE] = roamer_left },
 	[DIR_TO_VISITED] = { [OP_CANCEL_LOCATION] = roamer_left },
 };

@@ -12,13 +12,14 @@ enum sighting_flag {
 /* One SIM: a cache line. PLMNs are the upper half of a bcd.h number; times are seconds since 1970. */
 struct sighting {
 	uint64_t imsi, imei;
-	uint32_t host, host_sgsn;  /* keyed hashes of the serving MME and SGSN; 0 = not known */
+	uint32_t host,
+	    host_sgsn; /* keyed hashes of the serving MME and SGSN, and below VLR; 0 = not known */
 	uint32_t plmn, seen_s;     /* the network of the last update, and the last sign of life there */
 	uint32_t auth_plmn, auth_s; /* the network that last got vectors */
 	uint32_t steer_plmn[2], steer_s; /* networks it was steered away from; since when */
 	uint8_t steer_n[2], steer_all, flags; /* attempts there, and in all */
 	uint32_t touched_s;        /* the oldest makes room */
-	uint32_t spare;
+	uint32_t host_vlr;
 };
 
 struct sightings;

@@ -44,8 +44,17 @@ struct admission *ask_target(struct ask *a); /* NULL: not protected */
 /* The peer is a node of our own network. */
 static inline bool ask_own_peer(const struct ask *a)
 {
-	return a->peer && a->peer->trust == TRUST_OWN;
+	return a->peer && a->peer->trust == TRUST_OWN && !a->f->outside;
 }
+
+/* Do nodes have names (hosts under realms) in this protocol, or numbers only? */
+static inline bool ask_has_names(const struct ask *a)
+{
+	return a->f->protocol == PROTO_DIAMETER;
+}
+
+/* The network that a number belongs to, or NULL. */
+const struct network_row *ask_number(const struct ask *a, uint64_t number);
 
 static inline struct view ask_own_realm(const struct ask *a)
 {
@@ -69,7 +78,7 @@ bool ask_is_ours(const struct ask *a, struct view name);
 static inline bool ask_comes_in(const struct ask *a)
 {
 	return a->f->direction == DIR_TO_HOME &&
-	       (a->f->op == OP_AUTH_INFO || a->f->op == OP_UPDATE_LOCATION);
+	       (a->f->op == OP_AUTH_INFO || a->f->op == OP_UPDATE_LOCATION || a->f->op == OP_RESTORE);
 }
 
 /* One function a row of check.tab, named by the row's id, so that a row without one does not link. */

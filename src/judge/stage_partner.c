@@ -18,19 +18,23 @@ enum finding find_ORIGIN_OURS(struct ask *a)
 {
 	if (ask_own_peer(a))
 		return FIND_NOTHING;
+	if (!ask_has_names(a))
+		return a->peer && a->peer->trust == TRUST_OWN ? FIND_BAD : FIND_NOTHING;
 	return ask_is_ours(a, a->f->origin_realm) || ask_is_ours(a, a->f->origin_host) ? FIND_BAD
 										      : FIND_NOTHING;
 }
 
 enum finding find_ORIGIN_REALM(struct ask *a)
 {
-	if (!a->peer)
+	if (!a->peer || !ask_has_names(a))
 		return FIND_NOTHING;
 	return ask_under(a->f->origin_realm, a->peer_realm) ? FIND_NOTHING : FIND_BAD;
 }
 
 enum finding find_ORIGIN_HOST(struct ask *a)
 {
+	if (!ask_has_names(a))
+		return FIND_NOTHING;
 	return ask_under(a->f->origin_host, a->f->origin_realm) ? FIND_NOTHING : FIND_BAD;
 }
 
@@ -118,8 +122,27 @@ enum finding find_DEST_REALM(struct ask *a)
 	const struct network_row *row;
 	struct view named = a->f->dest_realm, own = ask_own_realm(a);
 
+	if (a->f->dest_number) {
+		row = ask_number(a, a->f->dest_number);
+		return row && row->trust == TRUST_OWN ? FIND_NOTHING : FIND_BAD;
+	}
 	if (named.n == 0 || (named.n == own.n && ask_under(named, own)))
 		return FIND_NOTHING;
 	row = b->network_of_realm(b->ctx, named);
 	return row && row->trust == TRUST_OWN ? FIND_NOTHING : FIND_BAD;
+}
+
+/* A node that a message names as the sender's own (vlr-Number, hlr-Number, gsmSCF-Address ...) is reached by
+ * whoever believes it: it must be in the sender's network. */
+enum finding find_NODE_ADDRESS(struct ask *a)
+{
+	if (!a->peer)
+		return FIND_NOTHING;
+	for (uint8_t i = 0; i < a->f->node_n && i < NODE_MAX; i++) {
+		const struct network_row *row = ask_number(a, a->f->node[i]);
+
+		if (!row || row->plmn != a->peer->plmn)
+			return FIND_BAD;
+	}
+	return FIND_NOTHING;
 }

@@ -9,6 +9,21 @@
 #define NEAR_KM    100.0
 #define AUTH_OLD_S (24 * 3600) /* vectors that an MME may still hold */
 
+#define OPS_OF_SERVING \
+	(1u << OP_PURGE | 1u << OP_RESTORE | 1u << OP_AUTH_FAILURE | 1u << OP_SERVICE | 1u << OP_PRESENT | \
+	 1u << OP_EVENT | 1u << OP_SMS_MO)
+
+/* Is a node known that could have said this? A VLR and an MME serve side by side, and the names of one
+ * protocol's nodes say nothing about the other's. */
+static bool known_there(const struct ask *a, const struct sighting *seen)
+{
+	if (a->f->serves == SERVES_VLR)
+		return seen->host_vlr != 0;
+	if (a->f->serves == SERVES_SGSN)
+		return seen->host_sgsn != 0;
+	return seen->host != 0 || seen->host_sgsn != 0;
+}
+
 /* TS 29.272 §5.2.1.3, §5.2.5.1: PUR and NOR come from the node that the subscriber is registered at. */
 enum finding find_PREV_HOST(struct ask *a)
 {
@@ -18,10 +33,26 @@ enum finding find_PREV_HOST(struct ask *a)
 	if (a->f->direction != DIR_TO_HOME || (a->f->op != OP_PURGE && a->f->op != OP_NOTIFY))
 		return FIND_NOTHING;
 	seen = ask_seen(a);
-	if (!seen || (seen->host == 0 && seen->host_sgsn == 0))
+	if (!seen || !known_there(a, seen))
 		return FIND_NOTHING;
 	host = sightings_host(a->j->seen, a->f->origin_host);
-	return host == seen->host || host == seen->host_sgsn ? FIND_NOTHING : FIND_BAD;
+	return host == seen->host || host == seen->host_sgsn || host == seen->host_vlr ? FIND_NOTHING
+										       : FIND_BAD;
+}
+
+/* What a visited network asks for a subscriber whom it serves: services, messages, reports. Vectors and
+ * updates are how it comes to serve him; they are judged by distance. */
+enum finding find_PREV_NETWORK(struct ask *a)
+{
+	const struct sighting *seen;
+	uint32_t here = sightings_plmn(a->f->visited_plmn);
+
+	if (a->f->direction != DIR_TO_HOME || here == 0 || ask_own_peer(a))
+		return FIND_NOTHING;
+	if (a->f->op >= OP_N || !(OPS_OF_SERVING & 1u << a->f->op))
+		return FIND_NOTHING;
+	seen = ask_seen(a);
+	return !seen || seen->plmn == 0 || seen->plmn == here ? FIND_NOTHING : FIND_BAD;
 }
 
 static double radians(int16_t centidegrees)

@@ -69,7 +69,7 @@ enum finding find_RAT(struct ask *a)
 	static const uint8_t bits[] = {
 		[RAT_IS_UTRAN] = RAT_UTRAN, [RAT_IS_GERAN] = RAT_GERAN,
 		[RAT_IS_WB_EUTRAN] = RAT_WB_EUTRAN, [RAT_IS_NB_IOT] = RAT_NB_IOT,
-		[RAT_IS_LTE_M] = RAT_LTE_M, [RAT_IS_NR] = RAT_NR,
+		[RAT_IS_LTE_M] = RAT_LTE_M, [RAT_IS_NR] = RAT_NR, [RAT_IS_2G_OR_3G] = RAT_UTRAN | RAT_GERAN,
 	};
 	const struct profile_row *p;
 

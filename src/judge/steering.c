@@ -21,7 +21,7 @@ static bool may_try(const struct ask *a, const struct sighting *seen)
 
 	if (!seen)
 		return true;
-	if (seen->plmn == plmn && (seen->host != 0 || seen->host_sgsn != 0))
+	if (seen->plmn == plmn && (seen->host != 0 || seen->host_sgsn != 0 || seen->host_vlr != 0))
 		return false; /* registered there already: an update, no choice of network */
 	if (a->f->now_ms / 1000 > (uint64_t)seen->steer_s + STEER_FORGET_S)
 		return true;

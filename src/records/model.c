@@ -15,11 +15,12 @@
 #define ALGS      "|milenage|tuak"
 #define LIVES     "inventory|test-ready|active|suspended|retired"
 #define TRUSTS    "blocked|throttled|trusted|own"
-#define APPS      "s6a|s13"
+#define APPS      "s6a|s13|map"
 #define COLOURS   "white|black|grey"
 #define MODES     "off|observe|enforce"
 #define FORMS     "2ff|3ff|4ff|mff2"
 #define NUM_4     "4"
+#define NUM_8     "8"
 #define NUM_16    "16"
 
 /* A choice is stored by its place, and the judge's first check is number 1: none is 0. */

@@ -1,5 +1,4 @@
-#include "records/serving_lists.h"
-#include "records/serving_tables.h"
+#include "records/serving_in.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -10,29 +9,6 @@
 #include <unistd.h>
 
 enum { RENEW_TRIES = 3, BEGIN_TRIES = 100 }; /* with a state to go on from, and without */
-
-struct serving {
-	MDB_env *env;
-	MDB_dbi dbi[DB_N];
-	const struct serving_page *page;
-	uint64_t epoch;
-	struct lists_shared lists;
-};
-
-struct serving_read {
-	struct serving *s;
-	MDB_txn *txn;        /* a whole state if `live`; else reset, or NULL */
-	MDB_txn *spare;      /* reset, or NULL */
-	bool live;
-	uint64_t id;         /* of that state */
-	uint64_t began_ms, began_now; /* when, by our clock and by the caller's */
-	struct serving_meta meta;
-	struct serving_table profiles, networks, rules, ranges;
-	struct serving_realms realms;
-	struct serving_lists named; /* the bulk equipment lists of that state */
-	struct lists_hold lists;    /* and those in use */
-	struct book book;
-};
 
 static enum err fail(char why[256], enum err e, const char *what, const char *dir, const char *text)
 {
@@ -279,6 +255,13 @@ static const struct network_row *network_of_realm(void *ctx, struct view realm)
 				   &((struct serving_read *)ctx)->networks, realm);
 }
 
+static const struct network_row *network_of_number(void *ctx, uint64_t number)
+{
+	struct serving_read *r = ctx;
+
+	return serving_numbers_find(&r->numbers, &r->networks, number);
+}
+
 static const struct range_row *range(void *ctx, uint64_t imsi)
 {
 	struct serving_read *r = ctx;
@@ -310,7 +293,8 @@ struct serving_read *serving_reader(struct serving *s)
 	r->rules.size = sizeof(struct rule_row);
 	r->ranges.size = sizeof(struct range_row);
 	r->book = (struct book){ r,     sub,   profile, network,     network_of_realm,
-				 equip, range, rules,   rule_version, host };
+				 equip, range, rules,   rule_version, host,
+				 network_of_number };
 	if (getrandom(r->realms.key, sizeof r->realms.key, 0) != sizeof r->realms.key) {
 		free(r);
 		return NULL;
@@ -343,6 +327,7 @@ void serving_read_free(struct serving_read *r)
 	serving_table_free(&r->rules);
 	serving_table_free(&r->ranges);
 	free(r->realms.slot);
+	free(r->numbers.cell);
 	free(r);
 }
 
@@ -372,6 +357,8 @@ static enum err reload_all(struct serving_read *r)
 		e = reload(r, &r->networks, DB_NETWORK, CHANGE_NETWORK, &loaded);
 	if (!e && loaded)
 		e = serving_realms_index(&r->realms, &r->networks);
+	if (!e && loaded)
+		e = serving_numbers_index(&r->numbers, &r->networks);
 	return e;
 }
 

@@ -141,3 +141,54 @@ const struct network_row *serving_realms_find(const struct serving_realms *x,
 	}
 	return NULL;
 }
+
+#define NUMBER_DIGITS 15 /* of E.164 */
+
+/* Prefixes are our records', so no key is needed. */
+static size_t number_cell(const struct serving_numbers *x, uint64_t prefix)
+{
+	return (size_t)((prefix * 0x9e3779b97f4a7c15u) >> 32) & x->mask;
+}
+
+static void number_put(struct serving_numbers *x, uint64_t prefix, size_t row)
+{
+	size_t at = number_cell(x, prefix);
+
+	while (x->cell[at].row != 0)
+		at = (at + 1) & x->mask;
+	x->cell[at] = (struct number_cell){ prefix, (uint32_t)(row + 1) };
+}
+
+enum err serving_numbers_index(struct serving_numbers *x, const struct serving_table *t)
+{
+	size_t cap = 16;
+
+	while (cap < 2 * NUMBER_PREFIXES * (t->n + 1))
+		cap *= 2;
+	free(x->cell);
+	x->cell = calloc(cap, sizeof *x->cell);
+	if (!x->cell)
+		return ERR_FULL;
+	x->mask = cap - 1;
+	for (size_t i = 0; i < t->n; i++) {
+		for (size_t k = 0; k < NUMBER_PREFIXES && network_at(t, i)->number[k] != 0; k++)
+			number_put(x, network_at(t, i)->number[k], i);
+	}
+	return ERR_OK;
+}
+
+const struct network_row *serving_numbers_find(const struct serving_numbers *x,
+					       const struct serving_table *t, uint64_t number)
+{
+	for (unsigned int n = NUMBER_DIGITS; n > 0 && x->cell; n--) {
+		uint64_t prefix = bcd_first(number, n);
+
+		if (prefix == 0)
+			continue;
+		for (size_t at = number_cell(x, prefix); x->cell[at].row != 0; at = (at + 1) & x->mask) {
+			if (x->cell[at].prefix == prefix)
+				return network_at(t, x->cell[at].row - 1);
+		}
+	}
+	return NULL;
+}

@@ -28,3 +28,15 @@ const void *serving_table_floor(const struct serving_table *t, uint64_t id, size
 enum err MUST_USE serving_realms_index(struct serving_realms *x, const struct serving_table *t);
 const struct network_row *serving_realms_find(const struct serving_realms *x,
 					      const struct serving_table *t, struct view realm);
+
+/* Index the number prefixes of the same table; and look up who has the longest one of a number. */
+struct serving_numbers {
+	struct number_cell {
+		uint64_t prefix;
+		uint32_t row; /* + 1; 0 = free */
+	} *cell;
+	size_t mask;
+};
+enum err MUST_USE serving_numbers_index(struct serving_numbers *x, const struct serving_table *t);
+const struct network_row *serving_numbers_find(const struct serving_numbers *x,
+					       const struct serving_table *t, uint64_t number);

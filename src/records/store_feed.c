@@ -164,6 +164,16 @@ static enum err pack_profile(struct store *st, const struct row *r, struct profi
 	return ERR_OK;
 }
 
+static void pack_points(struct view words, uint32_t to[POINT_CODES])
+{
+	struct view w;
+
+	for (int i = 0; i < POINT_CODES && (w = model_word(&words)).n > 0; i++) {
+		for (size_t d = 0; d < w.n; d++)
+			to[i] = to[i] * 10 + (w.p[d] - '0');
+	}
+}
+
 static enum err pack_network(struct store *st, const struct row *r, struct network_row *to)
 {
 	struct view nets = row_at(r, COL_NET_ADDRESS)->text, w;
@@ -186,6 +196,8 @@ static enum err pack_network(struct store *st, const struct row *r, struct netwo
 	text_to(row_at(r, COL_NET_CERT)->text, to->cert_name, sizeof to->cert_name);
 	for (int i = 0; i < 4 && (w = model_word(&nets)).n > 0; i++)
 		text_to(w, to->address[i], sizeof to->address[i]);
+	pack_numbers(row_at(r, COL_NET_NUMBERS)->text, to->number, NUMBER_PREFIXES);
+	pack_points(row_at(r, COL_NET_POINTS)->text, to->point_code);
 	return ERR_OK;
 }
 

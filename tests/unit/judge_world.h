@@ -76,6 +76,17 @@ static inline const struct network_row *world_realm(void *ctx, struct view realm
 	return NULL;
 }
 
+static inline const struct network_row *world_number(void *ctx, uint64_t number)
+{
+	struct world *w = ctx;
+
+	for (size_t i = 0; i < NETS; i++) {
+		if (w->net[i].number[0] != 0 && bcd_begins(number, w->net[i].number[0]))
+			return &w->net[i];
+	}
+	return NULL;
+}
+
 static inline const struct equip_row *world_equip(void *ctx, uint64_t imei, uint64_t now_s)
 {
 	struct world *w = ctx;
@@ -146,7 +157,8 @@ static inline struct world *world_new(void)
 	check(w != NULL);
 	world_rows(w);
 	w->book = (struct book){ w, world_sub, world_profile, world_network, world_realm, world_equip,
-				 world_range, world_rules, world_version, NULL };
+				 world_range, world_rules, world_version, NULL,
+				 world_number };
 	w->seen = sightings_new(1024, world_key);
 	w->target = admission_new(&(struct admission_conf){ 0 }, world_key);
 	w->judge = judge_new(&w->book, w->seen, &w->target, 1, world_key);

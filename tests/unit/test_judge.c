@@ -184,6 +184,75 @@ static void avoided(struct world *w, struct facts *f)
 	(void)f;
 }
 
+static void form_code(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_CODE;
+}
+
+static void form_context(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_CONTEXT;
+}
+
+static void form_version(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_VERSION;
+}
+
+static void form_several(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_SEVERAL;
+}
+
+static void form_late(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_LATE;
+}
+
+static void form_layers(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_LAYERS;
+}
+
+static void form_split(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_SPLIT;
+}
+
+static void form_lengths(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_LENGTHS;
+}
+
+static void form_names(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_NAMES;
+}
+
+/* A node's number that is another network's. */
+static void node_of_paris(struct world *w, struct facts *f)
+{
+	w->net[PARIS].number[0] = id("336");
+	f->node[0] = id("33612345");
+	f->node_n = 1;
+}
+
+static void sms_from_elsewhere(struct world *w, struct facts *f)
+{
+	world_saw(w, world_facts(OP_UPDATE_LOCATION), "20801", "mme.paris", 100000);
+	f->op = OP_SMS_MO;
+	f->visited_plmn = f->peer_plmn;
+}
+
 static const struct spoil spoils[] = {
 	{ CHECK_PEER_UNKNOWN,     OP_AUTH_INFO,       no_record },
 	{ CHECK_PEER_BLOCKED,     OP_AUTH_INFO,       blocked },
@@ -217,6 +286,17 @@ static const struct spoil spoils[] = {
 	{ CHECK_PARTNER_RATE,     OP_AUTH_INFO,       beyond_rate },
 	{ CHECK_ADMISSION,        OP_AUTH_INFO,       target_full },
 	{ CHECK_STEERING,         OP_UPDATE_LOCATION, avoided },
+	{ CHECK_NODE_ADDRESS,     OP_AUTH_INFO,       node_of_paris },
+	{ CHECK_PREV_NETWORK,     OP_NOTIFY,          sms_from_elsewhere },
+	{ CHECK_FORM_CODE, OP_AUTH_INFO, form_code },
+	{ CHECK_FORM_CONTEXT, OP_AUTH_INFO, form_context },
+	{ CHECK_FORM_VERSION, OP_AUTH_INFO, form_version },
+	{ CHECK_FORM_SEVERAL, OP_AUTH_INFO, form_several },
+	{ CHECK_FORM_LATE, OP_AUTH_INFO, form_late },
+	{ CHECK_FORM_LAYERS, OP_AUTH_INFO, form_layers },
+	{ CHECK_FORM_SPLIT, OP_AUTH_INFO, form_split },
+	{ CHECK_FORM_LENGTHS, OP_AUTH_INFO, form_lengths },
+	{ CHECK_FORM_NAMES, OP_AUTH_INFO, form_names },
 };
 #define SPOILS (sizeof spoils / sizeof *spoils)
 
@@ -269,7 +349,7 @@ static void check_refused(const struct spoil *s, struct verdict v)
 		check_eq(v.cause, check_rows[s->check].cause);
 }
 
-static void check_passed(struct verdict v, uint32_t observed)
+static void check_passed(struct verdict v, uint64_t observed)
 {
 	check_eq(v.check, CHECK_NONE);
 	check_eq(v.act, ACT_PASS);
@@ -299,7 +379,7 @@ TEST(spoiled_facts_are_refused_by_the_shipped_rules_with_the_cause_of_the_row)
 
 		printf("  %s\n", check_rows[spoils[i].check].name);
 		if (check_rows[spoils[i].check].mode == MODE_OBSERVE)
-			check_passed(v, 1u << spoils[i].check);
+			check_passed(v, UINT64_C(1) << spoils[i].check);
 		else
 			check_refused(&spoils[i], v);
 	}
@@ -309,7 +389,7 @@ TEST(a_check_alone_refuses_observes_or_is_off)
 {
 	for (size_t i = 0; i < SPOILS; i++) {
 		check_refused(&spoils[i], judged(&spoils[i], enforced_alone, true));
-		check_passed(judged(&spoils[i], observed_alone, true), 1u << spoils[i].check);
+		check_passed(judged(&spoils[i], observed_alone, true), UINT64_C(1) << spoils[i].check);
 		check_passed(judged(&spoils[i], all_off, true), 0);
 		check_passed(judged(&spoils[i], enforced_alone, false), 0);
 	}

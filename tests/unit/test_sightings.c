@@ -132,7 +132,7 @@ static void all_alike(struct sighting *s, const void *ctx)
 
 	s->imei = (uint64_t)x << 32 | x;
 	s->host = s->host_sgsn = s->plmn = s->seen_s = s->auth_plmn = s->auth_s = x;
-	s->steer_plmn[0] = s->steer_plmn[1] = s->steer_s = s->spare = x;
+	s->steer_plmn[0] = s->steer_plmn[1] = s->steer_s = s->host_vlr = x;
 }
 
 static bool alike(const struct sighting *s)
@@ -141,7 +141,7 @@ static bool alike(const struct sighting *s)
 
 	return s->imei == ((uint64_t)x << 32 | x) && s->host_sgsn == x && s->plmn == x &&
 	       s->seen_s == x && s->auth_plmn == x && s->auth_s == x && s->steer_plmn[0] == x &&
-	       s->steer_plmn[1] == x && s->steer_s == x && s->spare == x;
+	       s->steer_plmn[1] == x && s->steer_s == x && s->host_vlr == x;
 }
 
 static _Atomic bool seen_enough;

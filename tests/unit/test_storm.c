@@ -368,7 +368,7 @@ static void play(uint32_t devices, double reacting)
 	static const uint8_t key[HASH_KEY] = "fedcba987654321";
 	struct network_row net = partner;
 	struct book book = { &net, find_sub, find_profile, find_network, find_realm, find_equip,
-			     find_range, find_rules, version, NULL };
+			     find_range, find_rules, version, NULL, NULL };
 	struct sightings *seen = sightings_new(1u << 20, key);
 	struct admission_state state;
 	uint32_t goodput = 0;
