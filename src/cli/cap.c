@@ -1,6 +1,7 @@
 #include "cli/cap_in.h"
 
 #include "wire/dia.h"
+#include "wire/m3ua.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,6 +18,8 @@
 #define TSN_WINDOW 64
 #define SCTP_INIT 1
 #define SCTP_PPID_DIAMETER 46
+#define SCTP_PPID_M3UA 3
+#define SCTP_OVER_UDP 9899 /* RFC 6951 */
 
 struct cap *cap_new(const struct cap_ops *ops, void *ctx)
 {
@@ -284,8 +287,22 @@ static bool tsn_new(struct cap *c, struct flow *f, uint32_t tsn, bool *in_order)
 	return true;
 }
 
+/* A message that came whole. */
+static void sctp_message(struct cap *c, struct flow *f, uint32_t ppid, struct view v)
+{
+	if (ppid == SCTP_PPID_M3UA && v.n > 0 && m3ua_frame(v) == v.n) {
+		c->counts.messages++;
+		c->ops.m3ua(c->ctx, &f->is, v, c->at_ms);
+	} else if (ppid != SCTP_PPID_M3UA && v.n > 0 && dia_frame(v) == v.n) {
+		message(c, f, v);
+	} else {
+		c->counts.noise++;
+	}
+}
+
 /* A part of a message; the parts count only when they come one after the other. */
-static void sctp_part(struct cap *c, struct flow *f, uint8_t flags, bool in_order, struct view v)
+static void sctp_part(struct cap *c, struct flow *f, uint8_t flags, bool in_order, uint32_t ppid,
+		      struct view v)
 {
 	if (flags & SCTP_BEGIN || !in_order)
 		f->in_n = 0;
@@ -298,10 +315,7 @@ static void sctp_part(struct cap *c, struct flow *f, uint8_t flags, bool in_orde
 	f->in_n += v.n;
 	if (!(flags & SCTP_LAST))
 		return;
-	if (dia_frame((struct view){f->in, f->in_n}) == f->in_n && f->in_n > 0)
-		message(c, f, (struct view){f->in, f->in_n});
-	else
-		c->counts.noise++;
+	sctp_message(c, f, ppid, (struct view){f->in, f->in_n});
 	f->in_n = 0;
 }
 
@@ -315,14 +329,12 @@ static void sctp_data(struct cap *c, struct flow *f, uint8_t flags, struct rd *r
 	ppid = rd_be(r, 4);
 	if (r->err || !tsn_new(c, f, tsn, &in_order))
 		return;
-	if (ppid != 0 && ppid != SCTP_PPID_DIAMETER)
+	if (ppid != 0 && ppid != SCTP_PPID_DIAMETER && (ppid != SCTP_PPID_M3UA || !c->ops.m3ua))
 		return;
 	if ((flags & (SCTP_BEGIN | SCTP_LAST)) != (SCTP_BEGIN | SCTP_LAST))
-		sctp_part(c, f, flags, in_order, r->left);
-	else if (r->left.n > 0 && dia_frame(r->left) == r->left.n)
-		message(c, f, r->left);
+		sctp_part(c, f, flags, in_order, ppid, r->left);
 	else
-		c->counts.noise++;
+		sctp_message(c, f, ppid, r->left);
 }
 
 static void sctp(struct cap *c, struct end *from, struct end *to, struct rd *r)
@@ -352,12 +364,21 @@ static void sctp(struct cap *c, struct end *from, struct end *to, struct rd *r)
 	}
 }
 
+/* SCTP inside UDP is told by its port. */
+static bool udp_sctp(struct rd *r)
+{
+	uint32_t from = rd_be(r, 2), to = rd_be(r, 2);
+
+	rd_take(r, 4);
+	return !r->err && (from == SCTP_OVER_UDP || to == SCTP_OVER_UDP);
+}
+
 void cap_transport(struct cap *c, struct end *from, struct end *to, uint8_t protocol, struct rd *r)
 {
 	from->protocol = to->protocol = protocol;
 	if (protocol == IPPROTO_TCP)
 		tcp(c, from, to, r);
-	else if (protocol == IPPROTO_SCTP)
+	else if (protocol == IPPROTO_SCTP || (protocol == IPPROTO_UDP && udp_sctp(r)))
 		sctp(c, from, to, r);
 	else
 		c->counts.foreign++;

@@ -1,5 +1,6 @@
-/* Packets of a capture to the Diameter messages in them: link layers, IPv4 and IPv6, TCP put in
- * order by direction, SCTP. Reads no file. Whatever a packet says, what is kept for it is bounded.
+/* Packets of a capture to the Diameter and M3UA messages in them: link layers, IPv4 and IPv6, TCP put in
+ * order by direction, SCTP, also over UDP (RFC 6951). Reads no file. Whatever a packet says, what is kept
+ * for it is bounded.
  */
 #pragma once
 #include "base/bytes.h"
@@ -28,13 +29,15 @@ struct cap_counts {
 	uint64_t packets, foreign; /* foreign: no TCP or SCTP over IP that we read */
 	uint64_t fragments;	   /* of IP: not put together */
 	uint64_t gaps;		   /* bytes that the capture does not have */
-	uint64_t noise;		   /* streams, or what follows a gap, that are not Diameter */
+	uint64_t noise;		   /* streams, or what follows a gap, that are not what we read */
 	uint64_t messages;
 };
 
 struct cap_ops {
 	/* One whole Diameter frame, borrowed. */
 	void (*message)(void *ctx, struct cap_flow *f, struct view frame, uint64_t at_ms);
+	/* One whole M3UA message, borrowed; may be NULL: not read. */
+	void (*m3ua)(void *ctx, struct cap_flow *f, struct view message, uint64_t at_ms);
 	/* The flow is forgotten: its connection ended, began anew, or made room. */
 	void (*gone)(void *ctx, struct cap_flow *f);
 };

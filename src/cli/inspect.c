@@ -92,6 +92,15 @@ static void remember(struct inspect *in, const struct speaker *s, const struct j
 	a->facts.route_n = 0;
 }
 
+void inspect_count(struct inspect *in, const struct verdict *v)
+{
+	in->passed += v->act == ACT_PASS;
+	if (v->act != ACT_PASS)
+		in->refused[v->check]++;
+	for (enum check c = CHECK_NONE + 1; c < CHECK_N; c++)
+		in->observed[c] += v->observed >> c & 1;
+}
+
 static void on_request(void *ctx, struct dia_peer *from, const struct msg *m,
 		       const struct dia_header *h, struct view raw, enum err err)
 {
@@ -115,11 +124,7 @@ static void on_request(void *ctx, struct dia_peer *from, const struct msg *m,
 	v = judge_request(in->judge, &f);
 	j.f = &f;
 	j.v = &v;
-	in->passed += v.act == ACT_PASS;
-	if (v.act != ACT_PASS)
-		in->refused[v.check]++;
-	for (enum check c = CHECK_NONE + 1; c < CHECK_N; c++)
-		in->observed[c] += v.observed >> c & 1;
+	inspect_count(in, &v);
 	if (v.act == ACT_PASS)
 		remember(in, s, &j);
 	inspect_say(in, &j);
@@ -325,7 +330,7 @@ static int read_file(struct inspect *in, const char *path)
 		return EXIT_FAILED;
 	}
 	if (!cap_knows(pcap_datalink(p))) {
-		fprintf(stderr, "merlon inspect: %s: link layer %d is none that carries Diameter\n",
+		fprintf(stderr, "merlon inspect: %s: link layer %d is none that we read\n",
 			path, pcap_datalink(p));
 		pcap_close(p);
 		return EXIT_FAILED;
@@ -379,7 +384,7 @@ static bool open_records(struct inspect *in)
 
 static bool open_judge(struct inspect *in)
 {
-	static const struct cap_ops ops = {message, gone};
+	static const struct cap_ops ops = {message, inspect_m3ua, gone};
 	static const uint8_t key[HASH_KEY] = "merlon inspect!";
 
 	if (!open_records(in))
@@ -394,7 +399,7 @@ static bool open_judge(struct inspect *in)
 		return false;
 	}
 	judge_identity(in->judge, view_of(in->reach.conf.edge_host), view_of(in->reach.conf.realm));
-	return true;
+	return inspect_open_ss7(in);
 }
 
 static void close_all(struct inspect *in)
@@ -405,6 +410,7 @@ static void close_all(struct inspect *in)
 		judge_free(in->judge);
 	if (in->seen)
 		sightings_free(in->seen);
+	map_node_free(in->map);
 	free(in->mem.base);
 	if (in->read)
 		serving_read_free(in->read);
@@ -428,8 +434,9 @@ int cmd_inspect(int argc, char **argv)
 	    "inspect", "inspect FILE [--modes] [--data DIR] [--network PLMN] [--peer-realm REALM] [--json]",
 	    "Read a capture (pcap, pcapng) and say what the judge would have done with each "
 	    "Diameter request in\n"
-	    "it, with the records of a data directory, or with none. Nothing is installed and "
-	    "nothing is sent.\n"
+	    "it, and each MAP request in its SIGTRAN (M3UA), with the records of a data directory, or with "
+	    "none.\n"
+	    "Nothing is installed and nothing is sent.\n"
 	    "A peer is who its capabilities exchange in the capture says; where that is missing, "
 	    "who its first\n"
 	    "request claims to be, unless it is given.\n\n"

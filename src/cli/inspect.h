@@ -4,7 +4,10 @@
 #include "cli/reach.h"
 #include "judge/sightings.h"
 #include "node/dia_adapt.h"
+#include "node/map_adapt.h"
 #include "records/serving.h"
+
+#include <jansson.h>
 
 #define ASKED_MAX 4096
 
@@ -42,6 +45,8 @@ struct inspect {
 	struct judge *judge;
 	struct cap *cap;
 	struct asked *asked;
+	struct map_node *map; /* SS7 */
+	uint64_t ss7_messages, ss7_ansi;
 	uint64_t at_ms, requests, passed, malformed;
 	uint64_t refused[CHECK_N], observed[CHECK_N];
 	struct arena mem;
@@ -58,16 +63,36 @@ struct judged {
 	enum err err;
 };
 
+/* What came of one SS7 message's request; `v` NULL: the message is malformed. */
+struct judged_map {
+	const struct cap_flow *flow;
+	const struct map_seen *seen;
+	const struct map_ask *ask;
+	const struct verdict *v;
+	uint32_t opc, dpc;
+};
+
 /* inspect_book.c */
 extern const struct book inspect_empty_book;
 
 /* --- inspect_say.c --- */
 void inspect_begin(const struct inspect *in);
 void inspect_say(const struct inspect *in, const struct judged *j);
+void inspect_say_when(uint64_t ms, char text[40]);
+const char *inspect_safe(struct view v, char text[256]);
+void inspect_put_verdict(json_t *o, const struct verdict *v);
+void inspect_count(struct inspect *in, const struct verdict *v);
 void inspect_end(const struct inspect *in, const char *file);
 
 /* See what the keeper has published since; ERR_CORRUPT: its copy is damaged. */
 enum err MUST_USE inspect_renew(struct inspect *in);
+
+/* inspect_ss7.c: what MAP is read with; false after a line that says why. One M3UA message. */
+bool inspect_open_ss7(struct inspect *in);
+void inspect_m3ua(void *ctx, struct cap_flow *f, struct view message, uint64_t at_ms);
+
+/* inspect_ss7_say.c */
+void inspect_say_map(const struct inspect *in, const struct judged_map *j);
 
 /* inspect_modes.c: judge the security mode records of the file; `allow` NULL: what has 128 bits. An
  * exit code, after what there is to say. Needs in->book. */

@@ -28,7 +28,7 @@ static const char *command_of(const struct judged *j, char text[32])
 	return text;
 }
 
-static void time_text(uint64_t ms, char text[40])
+void inspect_say_when(uint64_t ms, char text[40])
 {
 	time_t s = (time_t)(ms / 1000);
 	struct tm tm;
@@ -43,7 +43,7 @@ static void time_text(uint64_t ms, char text[40])
 }
 
 /* A text of the message for a terminal: what could steer one becomes a dot. */
-static const char *safe(struct view v, char text[256])
+const char *inspect_safe(struct view v, char text[256])
 {
 	size_t n = v.n < 255 ? v.n : 255;
 
@@ -57,15 +57,15 @@ static void say_text(const struct inspect *in, const struct judged *j)
 {
 	char when[40], command[32], imsi[BCD_TEXT] = "-", host[256], origin[256];
 
-	time_text(in->at_ms, when);
+	inspect_say_when(in->at_ms, when);
 	if (j->f && j->f->imsi)
 		bcd_text(j->f->imsi, imsi);
 	printf("%s  %s  %-5s %-15s  %s", when, j->from->flow->from, command_of(j, command), imsi,
-	       safe(tab_get(j->m, AVP_ORIGIN_HOST), origin));
+	       inspect_safe(tab_get(j->m, AVP_ORIGIN_HOST), origin));
 	if (view_eq_case(view_of(j->from->host), tab_get(j->m, AVP_ORIGIN_HOST)))
 		printf("  ");
 	else
-		printf(" by %s  ", safe(view_of(j->from->host), host));
+		printf(" by %s  ", inspect_safe(view_of(j->from->host), host));
 	if (!j->v) {
 		printf("malformed: %s, answered %u\n", err_text(j->err), dia_result(j->err));
 		return;
@@ -94,20 +94,20 @@ static void put_text(json_t *o, const char *name, struct view v)
 	char text[256];
 
 	if (v.n > 0)
-		json_object_set_new(o, name, json_string(safe(v, text)));
+		json_object_set_new(o, name, json_string(inspect_safe(v, text)));
 }
 
-static void put_verdict(json_t *o, const struct judged *j)
+void inspect_put_verdict(json_t *o, const struct verdict *v)
 {
 	json_t *observed = json_array();
 
-	json_object_set_new(o, "verdict", json_string(acts[j->v->act]));
-	if (j->v->act != ACT_PASS) {
-		json_object_set_new(o, "check", json_string(check_rows[j->v->check].name));
-		json_object_set_new(o, "clause", json_string(check_rows[j->v->check].clause));
+	json_object_set_new(o, "verdict", json_string(acts[v->act]));
+	if (v->act != ACT_PASS) {
+		json_object_set_new(o, "check", json_string(check_rows[v->check].name));
+		json_object_set_new(o, "clause", json_string(check_rows[v->check].clause));
 	}
 	for (enum check c = CHECK_NONE + 1; c < CHECK_N; c++) {
-		if (j->v->observed >> c & 1)
+		if (v->observed >> c & 1)
 			json_array_append_new(observed, json_string(check_rows[c].name));
 	}
 	json_object_set_new(o, "observed", observed);
@@ -118,7 +118,7 @@ static void say_json(const struct inspect *in, const struct judged *j)
 	char when[40], command[32];
 	json_t *o = json_object();
 
-	time_text(in->at_ms, when);
+	inspect_say_when(in->at_ms, when);
 	json_object_set_new(o, "when", json_string(when));
 	json_object_set_new(o, "from", json_string(j->from->flow->from));
 	json_object_set_new(o, "to", json_string(j->from->flow->to));
@@ -135,7 +135,7 @@ static void say_json(const struct inspect *in, const struct judged *j)
 		put_bcd(o, "visited", j->f->visited_plmn);
 	}
 	if (j->v) {
-		put_verdict(o, j);
+		inspect_put_verdict(o, j->v);
 	} else {
 		json_object_set_new(o, "verdict", json_string("malformed"));
 		json_object_set_new(o, "error", json_string(err_text(j->err)));
@@ -196,7 +196,7 @@ void inspect_end(const struct inspect *in, const char *file)
 		end_json(in, n);
 		return;
 	}
-	printf("\n%s: %llu packets, %llu Diameter messages, %llu requests: %llu would pass, %llu "
+	printf("\n%s: %llu packets, %llu messages, %llu requests: %llu would pass, %llu "
 	       "are malformed\n",
 	       file, (unsigned long long)n->packets, (unsigned long long)n->messages,
 	       (unsigned long long)in->requests, (unsigned long long)in->passed,

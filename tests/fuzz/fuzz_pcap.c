@@ -2,6 +2,7 @@
  * input is a link layer and packets: a byte of it, then for each packet 2 bytes of length and the bytes. */
 #include "cli/cap.h"
 #include "wire/dia.h"
+#include "wire/m3ua.h"
 
 #include <stdlib.h>
 
@@ -18,6 +19,16 @@ static void message(void *ctx, struct cap_flow *f, struct view frame, uint64_t a
 	f->user = messages;
 }
 
+static void m3ua(void *ctx, struct cap_flow *f, struct view frame, uint64_t at_ms)
+{
+	uint64_t *messages = ctx;
+
+	(void)at_ms;
+	if (m3ua_frame(frame) != frame.n || !f->from[0])
+		abort();
+	++*messages;
+}
+
 static void gone(void *ctx, struct cap_flow *f)
 {
 	if (f->user && f->user != ctx)
@@ -27,7 +38,7 @@ static void gone(void *ctx, struct cap_flow *f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const int links[] = { CAP_NULL, CAP_ETHERNET, CAP_RAW, CAP_COOKED, CAP_COOKED2, CAP_IPV6 };
-	static const struct cap_ops ops = { message, gone };
+	static const struct cap_ops ops = { message, m3ua, gone };
 	struct rd r = { .left = { data, n } };
 	int link = links[rd_be(&r, 1) % (sizeof links / sizeof *links)];
 	uint64_t messages = 0;
