@@ -15,7 +15,7 @@
 /* Operations that need not say whom they are about: all, or someone by his number or by his dialogue. */
 #define OPS_NAMELESS                                                                                     \
 	(BIT(OP_CHECK_EQUIPMENT) | BIT(OP_SERVICE) | BIT(OP_EVENT) | BIT(OP_SMS_MO) |                    \
-	 BIT(OP_SMS_ROUTE) | BIT(OP_SMS_STATUS) | BIT(OP_SMS_ALERT) | BIT(OP_HOME_SERVICE) |             \
+	 BIT(OP_SMS_ROUTE) | BIT(OP_SMS_STATUS) | BIT(OP_SMS_ALERT) |             \
 	 BIT(OP_RESET) | BIT(OP_INTERNAL) | BIT(OP_SMS_MT))
 
 _Static_assert(OP_N <= 32, "sets of operations are 32 bits");
