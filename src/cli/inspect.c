@@ -399,7 +399,7 @@ static bool open_judge(struct inspect *in)
 		return false;
 	}
 	judge_identity(in->judge, view_of(in->reach.conf.edge_host), view_of(in->reach.conf.realm));
-	return inspect_open_ss7(in);
+	return inspect_open_ss7(in) && inspect_open_answers(in);
 }
 
 static void close_all(struct inspect *in)
@@ -411,6 +411,7 @@ static void close_all(struct inspect *in)
 	if (in->seen)
 		sightings_free(in->seen);
 	map_node_free(in->map);
+	inspect_close_answers(in);
 	free(in->mem.base);
 	if (in->read)
 		serving_read_free(in->read);
@@ -431,21 +432,25 @@ static int read_modes(struct inspect *in, const char *path, const char *allow)
 int cmd_inspect(int argc, char **argv)
 {
 	static const struct command me = {
-	    "inspect", "inspect FILE [--modes] [--data DIR] [--network PLMN] [--peer-realm REALM] [--json]",
-	    "Read a capture (pcap, pcapng) and say what the judge would have done with each "
-	    "Diameter request in\n"
-	    "it, and each MAP request in its SIGTRAN (M3UA), with the records of a data directory, or with "
-	    "none.\n"
-	    "Nothing is installed and nothing is sent.\n"
-	    "A peer is who its capabilities exchange in the capture says; where that is missing, "
-	    "who its first\n"
-	    "request claims to be, unless it is given.\n\n"
-	    "With --modes the file is a CSV (imsi,rat,ciphering,integrity, and cell if known) of a "
-	    "network's security\n"
-	    "modes, and every line is told that the subscription's profile and the algorithms "
-	    "allowed do not want:\n"
-	    "a radio technology the profile bars, no ciphering, no integrity, less than 128 bits.",
-	    cmd_inspect};
+		"inspect",
+		"inspect FILE [--modes] [--data DIR] [--network PLMN] [--peer-realm REALM] [--answers "
+		"FILE] [--json]",
+		"Read a capture (pcap, pcapng) and say what the judge would have done with each "
+		"Diameter request in\n"
+		"it, and each MAP request in its SIGTRAN (M3UA), with the records of a data directory, "
+		"or with "
+		"none.\n"
+		"Nothing is installed and nothing is sent.\n"
+		"A peer is who its capabilities exchange in the capture says; where that is missing, "
+		"who its first\n"
+		"request claims to be, unless it is given.\n\n"
+		"With --modes the file is a CSV (imsi,rat,ciphering,integrity, and cell if known) of a "
+		"network's security\n"
+		"modes, and every line is told that the subscription's profile and the algorithms "
+		"allowed do not want:\n"
+		"a radio technology the profile bars, no ciphering, no integrity, less than 128 bits.",
+		cmd_inspect
+	};
 	static struct inspect in;
 	const char *allow = NULL;
 	bool modes = false;
@@ -454,6 +459,8 @@ int cmd_inspect(int argc, char **argv)
 	    {"--network", ARG_TEXT, &in.network, "PLMN", "all peers belong to this network", 0, 0},
 	    {"--peer-realm", ARG_TEXT, &in.peer_realm, "REALM", "all peers are of this realm", 0,
 	     0},
+	    {"--answers", ARG_TEXT, &in.answers, "FILE",
+	     "write the refusals of MAP requests to this capture (SCCP)", 0, 0},
 	    {"--summary", ARG_FLAG, &in.summary, "", "only the counts", 0, 0},
 	    {"--modes", ARG_FLAG, &modes, "", "FILE holds security mode records", 0, 0},
 	    {"--allow", ARG_TEXT, &allow, "NAMES",

@@ -46,6 +46,9 @@ struct inspect {
 	struct cap *cap;
 	struct asked *asked;
 	struct map_node *map; /* SS7 */
+	const char *answers;  /* file to write MAP refusals to, or NULL */
+	struct pcap *answers_pcap;
+	struct pcap_dumper *answers_out;
 	uint64_t ss7_messages, ss7_ansi;
 	uint64_t at_ms, requests, passed, malformed;
 	uint64_t refused[CHECK_N], observed[CHECK_N];
@@ -90,6 +93,11 @@ enum err MUST_USE inspect_renew(struct inspect *in);
 /* inspect_ss7.c: what MAP is read with; false after a line that says why. One M3UA message. */
 bool inspect_open_ss7(struct inspect *in);
 void inspect_m3ua(void *ctx, struct cap_flow *f, struct view message, uint64_t at_ms);
+
+/* inspect_ss7_out.c: --answers */
+bool inspect_open_answers(struct inspect *in);
+void inspect_answer(struct inspect *in, const struct judged_map *j);
+void inspect_close_answers(struct inspect *in);
 
 /* inspect_ss7_say.c */
 void inspect_say_map(const struct inspect *in, const struct judged_map *j);

@@ -38,11 +38,13 @@ static void judge_asks(struct inspect *in, struct judged_map *j)
 
 		in->requests++;
 		inspect_count(in, &v);
-		refused |= v.act != ACT_PASS;
 		partition = i == 0 ? v.partition : partition;
 		j->ask = &seen->ask[i];
 		j->v = &v;
 		inspect_say_map(in, j);
+		if (v.act != ACT_PASS && !refused)
+			inspect_answer(in, j); /* one answer a message */
+		refused |= v.act != ACT_PASS;
 	}
 	if (refused)
 		map_refused(in->map, seen);

@@ -109,10 +109,17 @@ static uint64_t imei_of(struct view v)
 	return bcd_first(map_imsi(view_first(v, 7)), 14);
 }
 
+/* The one that serves stands first. */
 static void take_serving(struct facts *f, enum serves serves, struct view address)
 {
+	uint64_t before = f->node[0];
+
 	f->serves = (uint8_t)serves;
 	take_node(f, address);
+	if (f->node_n > 1) {
+		f->node[0] = f->node[f->node_n - 1];
+		f->node[f->node_n - 1] = before;
+	}
 }
 
 static void take_field(struct facts *f, enum role role, struct view v, bool visits)

@@ -214,7 +214,7 @@ def packet(tsn, message, src="192.0.2.1", dst="192.0.2.2", port=2905, ppid=3, fl
     def address(a):
         return bytes(int(x) for x in a.split("."))
     chunk = struct.pack(">BBHIHHI", 0, flags, 16 + len(message), tsn, 1, tsn & 0xffff, ppid) + message + bytes(-len(message) % 4)
-    sctp = struct.pack(">HHII", port, port, 7, 0) + chunk
+    sctp = struct.pack(">HHII", port, port, 7 + address(src)[3], 0) + chunk
     return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(sctp), 0, 0, 64, 132, 0) + address(src) + address(dst) + sctp
 
 
@@ -228,9 +228,10 @@ class Capture:
 
     def add(self, message, src="192.0.2.1", dst="192.0.2.2", after=0.001, **how):
         self.now += after
-        self.tsn[src] = self.tsn.get(src, 0) + 1
+        self.tsn[src] = self.tsn.get(src, 1000000 * len(self.tsn)) + 1
         raw = packet(self.tsn[src], message, src, dst, **how)
-        self.file.write(struct.pack("<IIII", int(self.now), int(self.now % 1 * 1e6), len(raw), len(raw)) + raw)
+        at = round(self.now * 1e6)
+        self.file.write(struct.pack("<IIII", at // 1000000, at % 1000000, len(raw), len(raw)) + raw)
 
     def close(self):
         self.file.close()
