@@ -429,28 +429,29 @@ static int read_modes(struct inspect *in, const char *path, const char *allow)
 	return open_records(in) ? inspect_modes(in, path, allow) : EXIT_FAILED;
 }
 
+static const struct command me = {
+	"inspect",
+	"inspect FILE [--modes] [--data DIR] [--network PLMN] [--peer-realm REALM] [--answers "
+	"FILE] [--json]",
+	"Read a capture (pcap, pcapng) and say what the judge would have done with each "
+	"Diameter request in\n"
+	"it, and each MAP request in its SIGTRAN (M3UA), with the records of a data directory, "
+	"or with "
+	"none.\n"
+	"Nothing is installed and nothing is sent.\n"
+	"A peer is who its capabilities exchange in the capture says; where that is missing, "
+	"who its first\n"
+	"request claims to be, unless it is given.\n\n"
+	"With --modes the file is a CSV (imsi,rat,ciphering,integrity, and cell if known) of a "
+	"network's security\n"
+	"modes, and every line is told that the subscription's profile and the algorithms "
+	"allowed do not want:\n"
+	"a radio technology the profile bars, no ciphering, no integrity, less than 128 bits.",
+	cmd_inspect
+};
+
 int cmd_inspect(int argc, char **argv)
 {
-	static const struct command me = {
-		"inspect",
-		"inspect FILE [--modes] [--data DIR] [--network PLMN] [--peer-realm REALM] [--answers "
-		"FILE] [--json]",
-		"Read a capture (pcap, pcapng) and say what the judge would have done with each "
-		"Diameter request in\n"
-		"it, and each MAP request in its SIGTRAN (M3UA), with the records of a data directory, "
-		"or with "
-		"none.\n"
-		"Nothing is installed and nothing is sent.\n"
-		"A peer is who its capabilities exchange in the capture says; where that is missing, "
-		"who its first\n"
-		"request claims to be, unless it is given.\n\n"
-		"With --modes the file is a CSV (imsi,rat,ciphering,integrity, and cell if known) of a "
-		"network's security\n"
-		"modes, and every line is told that the subscription's profile and the algorithms "
-		"allowed do not want:\n"
-		"a radio technology the profile bars, no ciphering, no integrity, less than 128 bits.",
-		cmd_inspect
-	};
 	static struct inspect in;
 	const char *allow = NULL;
 	bool modes = false;

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from diameter import poll
 from merlon import BINARY, ROOT, realm
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "attacks"))
@@ -19,14 +20,23 @@ PDUS = os.path.join(os.environ.get("MERLON_CAPTURES_MAP") or os.path.join(ROOT, 
 
 
 @pytest.fixture(scope="module")
-def records(merlon):
+def records(merlon, tmp_path_factory):
     """What the corpora need beyond the demo: a far network, SIMs that may use 2G and 3G."""
     merlon.set("network", "310260", realm=realm("310260"), trust="trusted", lat_cdeg="3405", lon_cdeg="-11824", numbers="1999",
                apps="s6a map")
     merlon.set("profile", "tracker", tenant="meters", rats="geran utran", services="sms-mo sms-mt",
                apn1="meters.iot:ipv4:9:12:100000:100000")
     rows = [{"imsi": i, "tenant": "meters", "profile": "tracker"} for i in [map_corpus.OWN, *map_clean.SIMS]]
-    merlon.import_csv(["imsi", "tenant", "profile"], rows + [{"imsi": map_corpus.OWN_LTE, "tenant": "meters", "profile": "meter"}])
+    rows.append({"imsi": map_corpus.OWN_LTE, "tenant": "meters", "profile": "meter"})
+    if merlon.run("show", "subscription", map_corpus.OWN, check=False).returncode != 0:  # a second try finds them there
+        merlon.import_csv(["imsi", "tenant", "profile"], rows)
+    path = str(tmp_path_factory.mktemp("ss7") / "first.pcap")
+    out = Capture(path)
+    for ask in (map_corpus.vectors(map_corpus.OWN_LTE), map_corpus.vectors(map_clean.SIMS[-1], frm=map_corpus.FAR)):
+        for m in ask.messages():
+            out.add(m)
+    out.close()
+    poll(lambda: inspect(merlon, path)["summary"]["passed"] == 2, 20, "the records in the serving copy")
     yield merlon
     merlon.run("delete", "network", "310260")
 
