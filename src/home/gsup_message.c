@@ -20,8 +20,9 @@ uint8_t gsup_domain(uint8_t kind)
 	return kind == REG_VLR ? DOMAIN_CS : DOMAIN_PS;
 }
 
-/* TS 24.008 10.5.3.6, 10.5.5.14, as TS 29.272 annex A has them for S6a. What is no lasting lock of the SIM is
- * preferred: 'no suitable cells' lets a device look elsewhere, where its profile may serve it. */
+/* TS 24.008 10.5.3.6, 10.5.5.14, as TS 29.272 annex A has them for S6a. What is no lasting lock of the SIM
+ * is preferred: 13 makes a device look elsewhere, where its profile may serve it. 15 would say the same, but
+ * osmo-sgsn takes it for an error of the protocol, and lets the device wait and then try again. */
 uint8_t gsup_cause(enum result result, uint8_t kind)
 {
 	static const struct {
@@ -32,9 +33,9 @@ uint8_t gsup_cause(enum result result, uint8_t kind)
 	    [RESULT_ROAMING] = {GSUP_CAUSE_PLMN, GSUP_CAUSE_PLMN},
 	    [RESULT_DEVICE] = {GSUP_CAUSE_PLMN, GSUP_CAUSE_PLMN},
 	    [RESULT_ASSURANCE] = {GSUP_CAUSE_PLMN, GSUP_CAUSE_PLMN},
-	    [RESULT_NO_EPS] = {GSUP_CAUSE_NO_CELLS, GSUP_CAUSE_NO_CELLS},
-	    [RESULT_RAT] = {GSUP_CAUSE_NO_CELLS, GSUP_CAUSE_NO_CELLS},
-	    [RESULT_BARRED] = {GSUP_CAUSE_NO_CELLS, GSUP_CAUSE_NO_CELLS},
+	    [RESULT_NO_EPS] = {GSUP_CAUSE_ROAMING, GSUP_CAUSE_ROAMING},
+	    [RESULT_RAT] = {GSUP_CAUSE_ROAMING, GSUP_CAUSE_ROAMING},
+	    [RESULT_BARRED] = {GSUP_CAUSE_ROAMING, GSUP_CAUSE_ROAMING},
 	    [RESULT_MISSING] = {GSUP_CAUSE_BAD_FIELD, GSUP_CAUSE_BAD_FIELD},
 	};
 	uint8_t cause = kind == REG_VLR ? causes[result].cs : causes[result].ps;

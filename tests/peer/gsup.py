@@ -13,7 +13,7 @@ from merlon import ROOT, keys
 
 LIBRARIES = ["libosmo-gsup-client", "libosmogsm", "libosmocore", "talloc"]
 # TS 24.008 10.5.5.14
-IMSI_UNKNOWN, NO_SERVICE, NO_CELLS, NETWORK, CONGESTION, BAD_FIELD, NO_SUCH_MESSAGE = 2, 8, 15, 17, 22, 96, 97
+IMSI_UNKNOWN, NO_SERVICE, NOT_HERE, NETWORK, CONGESTION, BAD_FIELD, NO_SUCH_MESSAGE = 2, 8, 13, 17, 22, 96, 97
 
 
 def build_client(work):

@@ -8,7 +8,8 @@ import time
 import pytest
 from ask import air, ulr
 from diameter import Client, poll
-from gsup import (BAD_FIELD, CONGESTION, IMSI_UNKNOWN, NO_CELLS, NO_SERVICE, NO_SUCH_MESSAGE, Node, Raw, build_client,
+from gb import ATTACH_ACCEPT, ATTACH_REJECT, DETACH_REQUEST, Bss, Device
+from gsup import (BAD_FIELD, CONGESTION, IMSI_UNKNOWN, NO_SERVICE, NO_SUCH_MESSAGE, NOT_HERE, Node, Raw, build_client,
                   gsm_of)
 from merlon import Merlon, free_port, keys, realm, usim
 from milenage import f1, f2345, xor
@@ -164,8 +165,8 @@ def test_lte_and_2g_know_of_each_other(hlr, nodes, card):
         mme.close()
 
 
-REFUSED = [("lte", "cs", NO_CELLS, "R-5.1.b"), ("lte", "ps", NO_CELLS, "R-5.1.b"),
-           ("data", "cs", IMSI_UNKNOWN, "R-5.1.c"), ("barred", "ps", NO_CELLS, "R-5.7.3.b")]
+REFUSED = [("lte", "cs", NOT_HERE, "R-5.1.b"), ("lte", "ps", NOT_HERE, "R-5.1.b"),
+           ("data", "cs", IMSI_UNKNOWN, "R-5.1.c"), ("barred", "ps", NOT_HERE, "R-5.7.3.b")]
 
 
 @pytest.mark.parametrize("profile, domain, cause, clause", REFUSED)
@@ -184,8 +185,8 @@ def test_who_is_unknown_or_suspended_is_refused(hlr, nodes, card):
     assert nodes["sgsn-1"].vectors("999709990000001", "ps") == NO_SERVICE
     imsi = card()
     hlr.set("subscription", imsi, life="suspended")
-    assert poll(lambda: nodes["msc-1"].vectors(imsi) == NO_CELLS, 5, "the change")
-    assert nodes["sgsn-1"].register(imsi, "ps") == NO_CELLS
+    assert poll(lambda: nodes["msc-1"].vectors(imsi) == NOT_HERE, 5, "the change")
+    assert nodes["sgsn-1"].register(imsi, "ps") == NOT_HERE
 
 
 def test_a_device_that_is_only_allowed_data_registers_for_data(nodes, card):
@@ -227,7 +228,7 @@ def test_a_profile_that_loses_2g_and_3g_is_withdrawn(hlr, nodes, card):
     assert poll(lambda: isinstance(nodes["msc-2"].register(imsi, "cs"), dict), 5, "the change")
     hlr.set("profile", "narrowed", rats="lte-m")
     assert nodes["msc-2"].expect("CANCEL_REQUEST", imsi)["cancel"] == "withdraw"
-    assert nodes["msc-2"].register(imsi, "cs") == NO_CELLS
+    assert nodes["msc-2"].register(imsi, "cs") == NOT_HERE
 
 
 # --- purge, device
@@ -342,9 +343,10 @@ def test_a_crowd_of_strangers_takes_no_node_its_place(hlr, nodes, card):
 
 SGSN = """log stderr
  logging filter all 1
- logging level set-all debug
+ logging level set-all notice
 sgsn
  gtp local-ip 127.0.0.1
+ authentication required
  auth-policy remote
  gsup remote-ip 127.0.0.1
  gsup remote-port {port}
@@ -352,34 +354,71 @@ sgsn
 ns
  bind udp local
   listen 127.0.0.1 {ns}
+  accept-ipaccess
 bssgp
 """
 
 
-def test_osmo_sgsn_takes_home_for_its_register(hlr, client, card, tmp_path):
-    """Debian's osmo-sgsn connects, says who it is, keeps the connection, and answers what it is told of a
-    subscriber that was registered under its name."""
+@pytest.fixture(scope="module")
+def bss(hlr, work):
+    """Debian's osmo-sgsn as it is, home its register, and a base station without a radio before it."""
     if not shutil.which("osmo-sgsn"):
         pytest.skip("osmo-sgsn is not installed")
-    imsi, since = card("utran"), hlr.mark()
-    stand_in = Node(client, hlr.gsup_port, "osmo-sgsn")
-    assert "pdps" in stand_in.register(imsi, "ps")
-    stand_in.close()
-    conf = tmp_path / "sgsn.cfg"
-    conf.write_text(SGSN.format(port=hlr.gsup_port, ns=free_port()))
-    with open(tmp_path / "log", "wb") as log:
-        sgsn = subprocess.Popen(["osmo-sgsn", "-c", conf], stdout=log, stderr=log, cwd=tmp_path)
+    where, since, ns = os.path.join(work, "sgsn"), hlr.mark(), free_port()
+    os.makedirs(where)
+    with open(os.path.join(where, "cfg"), "w", encoding="ascii") as f:
+        f.write(SGSN.format(port=hlr.gsup_port, ns=ns))
+    with open(os.path.join(where, "log"), "wb") as log:
+        sgsn = subprocess.Popen(["osmo-sgsn", "-c", "cfg"], stdout=log, stderr=log, cwd=where)
+    b = None
     try:
-        hlr.event(since, timeout=15, event="home.gsup_down", host="gsup:osmo-sgsn")
-        poll(lambda: len([e for e in hlr.events(since) if (e["event"], e.get("host")) ==
-                          ("home.gsup_up", "gsup:osmo-sgsn")]) == 2, 20, "osmo-sgsn")
-        up = hlr.mark()
-        hlr.set("subscription", imsi, msisdn="99971234568")
-        hlr.event(up, timeout=15, event="home.node_refused", imsi=imsi, cause=IMSI_UNKNOWN, peer="gsup:osmo-sgsn")
-        time.sleep(4)  # longer than a silent node is borne: it answers our PING
-        assert not [e for e in hlr.events(up) if e["event"] == "home.gsup_down"]
-        hlr.set("subscription", imsi, msisdn="99971234569")
-        assert "pdps" in Node(client, hlr.gsup_port, "quiet").register(imsi, "ps"), "and it serves no longer"
+        hlr.event(since, timeout=15, event="home.gsup_up", host="gsup:osmo-sgsn")
+        b = Bss(ns)
+        yield b
+        assert sgsn.poll() is None
     finally:
+        if b:
+            b.close()
         sgsn.kill()
         sgsn.wait(5)
+
+
+def test_osmo_sgsn_registers_a_device_detaches_it_and_refuses_it(hlr, bss, card):
+    """It authenticates as a USIM, with a quintuplet; a suspension detaches it at once; then it is told to look elsewhere."""
+    imsi, since = card(), hlr.mark()
+    device = Device(bss, imsi)
+    device.attach()
+    device.expect(ATTACH_ACCEPT)
+    hlr.set("subscription", imsi, life="suspended")
+    device.expect(DETACH_REQUEST)
+    device = Device(bss, imsi)
+    device.attach()
+    assert device.expect(ATTACH_REJECT)[2] == NOT_HERE
+    hlr.event(since, event="home.gsup_denied", imsi=imsi, cause=NOT_HERE, clause="R-5.7.1.a")
+    assert not [e for e in hlr.events(since) if e["event"] == "home.gsup_down"], "it answers our PING"
+
+
+def test_osmo_sgsn_purges_what_is_switched_off(hlr, bss, card):
+    imsi = card()
+    device = Device(bss, imsi)
+    device.attach()
+    device.expect(ATTACH_ACCEPT)
+    before = purges(hlr)
+    device.detach()
+    poll(lambda: purges(hlr) > before, 15, "the purge")
+    since = hlr.mark()
+    hlr.set("subscription", imsi, life="suspended")
+    time.sleep(1)  # a purged node hears nothing
+    assert not [e for e in hlr.events(since) if e["event"] == "home.node_refused"]
+
+
+def purges(hlr):
+    line = 'merlon_home_gsup_requests_total{role="home",op="PURGE"} '
+    return next(float(x[len(line):]) for x in hlr.metrics().splitlines() if x.startswith(line))
+
+
+def test_osmo_sgsn_refuses_a_device_without_2g_in_its_profile(bss, card):
+    """R-5.1.b, R-5.2.1.c."""
+    device = Device(bss, card("lte"))
+    device.attach()
+    assert device.expect(ATTACH_REJECT)[2] == NOT_HERE

@@ -162,7 +162,7 @@ TEST(every_result_has_a_cause_and_only_unknown_locks_the_sim)
 		check_eq(ps == 3 || ps == 6 || ps == 7 || ps == 8, r == RESULT_USER_UNKNOWN);
 		check_eq(cs == 2, r == RESULT_USER_UNKNOWN || r == RESULT_NO_CS);
 	}
-	check_eq(gsup_cause(RESULT_RAT, REG_SGSN), 15);
+	check_eq(gsup_cause(RESULT_RAT, REG_SGSN), 13);
 	check_eq(gsup_cause(RESULT_ROAMING, REG_VLR), 11);
 }
 
