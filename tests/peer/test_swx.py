@@ -228,25 +228,6 @@ def test_a_changed_profile_is_pushed(swx, aaa):
     assert aaa.expect("PPR", timeout=0.5) is None
 
 
-def test_a_registration_outlives_a_crash_and_waits_for_its_server(swx):
-    """Durable before the SAA; an RTR is kept until the server is back."""
-    imsi, server = swx.sim(), swx.server("aaa3")
-    assert server.request("SAR", sar(imsi, REGISTER)).result == 2001
-    durable.kill_role(swx.merlon, "home")
-    swx.merlon.set("subscription", imsi, life="suspended")
-    server.close()
-    swx.merlon.wait_up()
-    server = poll(lambda: _connected(swx, "aaa3"), 20, "home to listen again")
-    assert server.expect("RTR", imsi, timeout=20)
-
-
-def _connected(swx, name):
-    try:
-        return swx.server(name)
-    except OSError:
-        return None
-
-
 def test_only_a_server_of_ours_and_only_itself(swx):
     """R-5.6.1.h: another realm may not connect to home, and nobody asks in another's name or through a partner."""
     imsi = swx.sim()
@@ -301,3 +282,22 @@ def test_a_sim_in_another_device_is_seen_over_wi_fi_too(swx, aaa):
         assert aaa.expect("RTR", imsi), "it is taken from the server"
         assert swx.merlon.event(mark, event="home.stranger", imsi=imsi)["via"] == "SAR"
     poll(lambda: swx.merlon.run("show", "hold", imsi, check=False).returncode == 0, 5, "the case")
+
+
+def test_a_registration_outlives_a_crash_and_waits_for_its_server(swx):
+    """Durable before the SAA; an RTR is kept until the server is back. Last: home ends, and with it every connection."""
+    imsi, server = swx.sim(), swx.server("aaa3")
+    assert server.request("SAR", sar(imsi, REGISTER)).result == 2001
+    durable.kill_role(swx.merlon, "home")
+    swx.merlon.set("subscription", imsi, life="suspended")
+    server.close()
+    swx.merlon.wait_up()
+    server = poll(lambda: _connected(swx, "aaa3"), 20, "home to listen again")
+    assert server.expect("RTR", imsi, timeout=20)
+
+
+def _connected(swx, name):
+    try:
+        return swx.server(name)
+    except OSError:
+        return None
