@@ -1,10 +1,12 @@
 /* merlon audit: try everything, say what came of it. */
 #include "audit/audit.h"
+#include "audit/receipts.h"
 
 #include "cli/cli.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,14 +133,17 @@ static int audit(struct options *o)
 int cmd_audit(int argc, char **argv)
 {
 	static const struct command me = {
-	    "audit", "audit [--clause R-x] [--json]",
+	    "audit", "audit [receipts] [--clause R-x] [--json]",
 	    "Fill in the CLP.14 checklist from the running system: by canaries (forbidden messages "
 	    "of a reserved\n"
 	    "test partner about reserved test SIMs, on the real interface), by requests to the "
 	    "keeper, and by what\n"
 	    "can be seen of the roles. A clause is shown, not shown, or without evidence. Exit "
 	    "code 1 when one is\n"
-	    "not shown. Evidence is kept in DATA_DIR/audit.jsonl and counts for a day.",
+	    "not shown. Evidence is kept in DATA_DIR/audit.jsonl and counts for a day.\n"
+	    "receipts: verify instead, from the journal alone, what devices and platforms signed: its chain "
+	    "and both\n"
+	    "signatures of each receipt. Exit code 1 when one does not verify.",
 	    cmd_audit};
 	struct options o = {0};
 	const struct arg row[] = {
@@ -154,13 +159,13 @@ int cmd_audit(int argc, char **argv)
 
 	if (n < 0)
 		return code;
-	if (n > 0) {
-		fprintf(stderr, "merlon audit: takes no arguments; see merlon audit --help\n");
+	if (n > 1 || (n == 1 && strcmp(argv[0], "receipts") != 0)) {
+		fprintf(stderr, "merlon audit: takes no argument but receipts; see merlon audit --help\n");
 		return EXIT_USAGE;
 	}
 	code = reach_open(&o.reach, me.name, true);
 	if (code == EXIT_DONE)
-		code = audit(&o);
+		code = n == 1 ? audit_receipts(&o.reach) : audit(&o);
 	reach_close(&o.reach);
 	return code;
 }
