@@ -333,6 +333,7 @@ static enum err (*const handlers[])(struct ask *a) = {
 	[KEEP_STATE] = do_state, [KEEP_CONFIRM] = do_confirm, [KEEP_VERIFY] = do_verify,
 	[KEEP_JOURNAL] = do_journal, [KEEP_PENDING] = do_pending, [KEEP_MODEL] = do_model,
 	[KEEP_LISTS] = do_lists, [KEEP_NOTE] = keeper_note, [KEEP_HOLD] = do_hold,
+	[KEEP_NARROW] = keeper_narrow,
 };
 
 /* Who asks: the socket says which user; only the portal's user is believed who its person is. */
@@ -361,6 +362,10 @@ static enum err answer(struct ask *a, const char *user)
 
 	if (err)
 		return err;
+	if (!keeper_allows(user, a->req)) {
+		say(a->say, "%s: not what this connection is for", keep_op_name(a->req->op));
+		return ERR_REFUSED;
+	}
 	if (keep_has(a->req, KEEP_OBJECT)) {
 		a->object = model_object(a->req->text[KEEP_OBJECT]);
 		if (a->object == OBJ_N) {

@@ -92,6 +92,12 @@ void keeper_jobs_done(struct keeper *k,
 /* Give up what is under way. */
 void keeper_jobs_end(struct keeper *k);
 
+/* narrow.c: the user that a connection becomes which narrows itself; no system has it. */
+#define KEEPER_PORTAL "(portal)"
+bool keeper_narrows(const struct keep *req);
+bool keeper_allows(const char *user, const struct keep *req);
+enum err MUST_USE keeper_narrow(struct ask *a);
+
 /* note.c: an entry of the journal about what is no record. */
 enum err MUST_USE keeper_note(struct ask *a);
 

@@ -154,6 +154,17 @@ enum err clerk_note_now(struct clerk *c, const char *mode, const char *key, stru
 	return err;
 }
 
+/* From now on the keeper takes no more from us than what we are for: whoever takes us over has no more. */
+static enum err narrow(struct clerk *c, char why[256])
+{
+	struct keep req = {.op = KEEP_NARROW}, rep;
+	enum err err;
+
+	keep_put_text(&req, KEEP_MODE, VIEW("portal"));
+	err = client_call(c->client, &req, &rep, why);
+	return err ? err : client_status(&rep);
+}
+
 enum err clerk_open(struct clerk **out, const char *socket, char why[256])
 {
 	struct clerk *c = calloc(1, sizeof *c);
@@ -168,6 +179,8 @@ enum err clerk_open(struct clerk **out, const char *socket, char why[256])
 	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->fd >= 0)
 		err = client_open(&c->client, socket, why);
+	if (!err)
+		err = narrow(c, why);
 	if (!err) {
 		c->fresh = ask_platforms(c, why);
 		err = c->fresh ? ERR_OK : ERR_IO;

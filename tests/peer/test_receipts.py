@@ -162,6 +162,7 @@ def test_what_is_altered_or_taken_away_shows(portal):
         rechain(db)
         assert db.execute("SELECT * FROM journal ORDER BY seq").fetchall() == was
     seq, detail = next((r[0], r[6]) for r in was if r[4] == "receipt")
+    assert {r[2] for r in was if r[4] in ("receipt", "key")} == {"(portal)"}  # a connection that may do no more
     token, ack = json.loads(detail)["text"].split(" ")
     claims = jwt.decode(token, options={"verify_signature": False})
     forged = jwt.encode({**claims, "sha256": b64(hashlib.sha256(b"no kWh at all").digest())}, portal.grid.key, "ES256",

@@ -229,6 +229,50 @@ TEST(a_stranger_may_not_speak_for_others)
 	room_remove();
 }
 
+/* What the portal does with its connection before it faces strangers: whoever takes it over has no more. */
+TEST(a_connection_that_narrowed_itself_does_no_more)
+{
+	static const struct {
+		enum keep_op op;
+		const char *object, *key, *mode;
+		enum err want;
+	} rows[] = {
+		{ KEEP_SET, "tenant", "cardio", "set", ERR_REFUSED },
+		{ KEEP_DELETE, "tenant", "cardio", "", ERR_REFUSED },
+		{ KEEP_LIST, "subscription", "", "", ERR_REFUSED },
+		{ KEEP_GET, "subscription", "999700000000001", "", ERR_REFUSED },
+		{ KEEP_JOURNAL, "", "", "", ERR_REFUSED },
+		{ KEEP_VERIFY, "", "", "", ERR_REFUSED },
+		{ KEEP_NOTE, "", "k", "rotated", ERR_REFUSED },
+		{ KEEP_NOTE, "", "k", "receipt", ERR_OK },
+		{ KEEP_LIST, "tenant", "", "", ERR_OK },
+		{ KEEP_LIST, "platform", "", "", ERR_OK },
+		{ KEEP_NARROW, "", "", "portal", ERR_OK },
+		{ KEEP_NARROW, "", "", "root", ERR_VALUE },
+		{ KEEP_SET, "tenant", "cardio", "set", ERR_REFUSED },
+	};
+	struct keep req = { .op = KEEP_NARROW };
+	char why[256];
+
+	room_make();
+	start();
+	serve_it();
+	check_eq(ask(KEEP_LIST, "", "subscription", "", "", 0), ERR_OK);
+	keep_put_text(&req, KEEP_MODE, VIEW("portal"));
+	check_eq(client_call(client, &req, &rep, why), ERR_OK);
+	check_eq(client_status(&rep), ERR_OK);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		req = (struct keep){ .op = rows[i].op };
+		keep_put_text(&req, KEEP_OBJECT, view_of(rows[i].object));
+		keep_put_text(&req, KEEP_KEY, view_of(rows[i].key));
+		keep_put_text(&req, KEEP_MODE, view_of(rows[i].mode));
+		check_eq(client_call(client, &req, &rep, why), ERR_OK);
+		check_eq(client_status(&rep), rows[i].want);
+	}
+	stop();
+	room_remove();
+}
+
 /* The process dies between its commit and its publishing: the next one catches up from the copy's
  * feed number. */
 TEST(killed_between_commit_and_publish_it_catches_up)
@@ -545,7 +589,8 @@ TEST(long_requests_stop_no_change_and_see_one_state)
 
 TESTS(T(the_demo_is_loaded_and_served), T(the_demo_files_are_imported_whole),
       T(a_second_person_approves_through_the_socket),
-      T(a_stranger_may_not_speak_for_others), T(killed_between_commit_and_publish_it_catches_up),
+      T(a_stranger_may_not_speak_for_others), T(a_connection_that_narrowed_itself_does_no_more),
+      T(killed_between_commit_and_publish_it_catches_up),
       T(a_damaged_or_lost_serving_copy_is_built_anew), T(a_tampered_row_is_not_published_and_told),
       T(a_profile_of_another_class_is_one_change_and_reaches_its_subscriptions),
       T(an_import_of_100k_rows_tells_every_bad_line),
