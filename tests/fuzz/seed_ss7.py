@@ -48,6 +48,15 @@ def main():
                     "reg": m3ua(9, 1, parameter(0x207, parameter(0x20a, bytes(4)) + parameter(0x20b, bytes(4)))),
                     "scon": m3ua(2, 4, parameter(18, bytes(4)), parameter(0x205, b"\0\0\0\1"))}.items():
         write(to / "m3ua", name, m)
+    us, them = title("9997011", VLR), title("99901900", HLR)
+    talk = {"asked": [udt(title("9997001", HLR), title("99901100", VLR), data)],
+            "segments": split(title("9997001", HLR), title("99901100", VLR), data * 2, 60),
+            "dialogue": [udt(them, us, begin(9, invoke(2, UPDATE), dialogue=aarq(context(1, 3)))),
+                         udt(us, them, cont(7, 9, invoke(7, seq(ctx(0, IMSI)), no=2), dialogue=aare(context(1, 3)))),
+                         udt(them, us, cont(9, 7, result(no=2))), udt(us, them, end(9, result(2, seq(octets(VLR_NO)))))],
+            "late": [udt(us, them, end(9, invoke(2, UPDATE)))] * 4}
+    for name, messages in talk.items():
+        write(to / "ss7", name, b"".join(len(m).to_bytes(2, "big") + m for m in messages))
 
 
 main()
