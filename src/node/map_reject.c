@@ -120,7 +120,8 @@ void map_reject(struct wr *w, const struct map_seen *seen, const struct map_ask 
 	uint8_t body[192], all[224], code = error_of(ask, v);
 	struct wr in = { .p = body, .cap = sizeof body }, out = { .p = all, .cap = sizeof all };
 
-	if (v->act != ACT_REJECT || otid.n == 0)
+	/* Who gives no address (an indicator alone) or no identifier cannot be answered. */
+	if (v->act != ACT_REJECT || otid.n == 0 || tab_get(&seen->sccp, SCCP_CALLING).n < 2)
 		return;
 	ber_put(&in, BER_APPLICATION, TAG_DTID, otid);
 	if (code == ABORT) {
