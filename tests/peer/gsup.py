@@ -109,8 +109,8 @@ class Raw:
         return self
 
     def identify(self, name):
-        tag = b"\x01" + name.encode()
-        body = b"\x05" + len(tag).to_bytes(2, "big") + tag
+        tags = [b"\x080/0/0\0", b"\x01" + name.encode() + b"\0", b"\x00" + name.encode() + b"\0"]
+        body = b"\x05" + b"".join(len(t).to_bytes(2, "big") + t for t in tags)
         return self.send(len(body).to_bytes(2, "big") + b"\xfe" + body)
 
     def gsup(self, message):
