@@ -36,6 +36,8 @@ struct admission *admission_new(const struct admission_conf *conf, const uint8_t
 	atomic_store(&a->threshold, RANK_ALL);
 	atomic_store(&a->follow, WORK_ONE);
 	a->follow_fine = WORK_ONE * 256;
+	a->keep = KEEP_ALL;
+	a->more = 100;
 	atomic_store(&a->rate, a->conf.rate);
 	return a;
 }
@@ -85,9 +87,13 @@ static void count(_Atomic uint64_t *n)
 
 static void tick(struct admission *a, uint64_t now_ms)
 {
-	uint64_t was = atomic_load_explicit(&a->tick_ms, memory_order_relaxed);
+	uint64_t was = atomic_load_explicit(&a->tick_ms, memory_order_relaxed), every = TICK_MS;
 
-	if (now_ms - was < TICK_MS && now_ms >= was)
+	/* The first to be turned away are news that cannot wait. */
+	if (atomic_load_explicit(&a->limit_hits, memory_order_relaxed) > 0 &&
+	    atomic_load_explicit(&a->news, memory_order_relaxed) < NEWS_N)
+		every = NEWS_MS;
+	if (now_ms - was < every && now_ms >= was)
 		return;
 	/* Whoever comes while another controls goes on: there is a next time in 100 ms. */
 	if (atomic_flag_test_and_set(&a->controlling))
@@ -118,6 +124,7 @@ void admission_end(struct admission *a, const struct admission_answer *answer)
 					  memory_order_relaxed);
 		count(&l->sample_n);
 		add(&a->done_n, 1);
+		add(&a->idle_n, flying_all(a) < atomic_load_explicit(&a->least, memory_order_relaxed));
 	}
 	tick(a, answer->answered_ms);
 }
@@ -131,15 +138,17 @@ static struct calendar calendar_of(const struct admission *a, const struct admis
 }
 
 /* Those who ask beyond their fair share find their level stretched, so that of a tenant with twice the
- * mean only half as many come in. */
+ * mean only half as many come in; a quarter more, because the threshold lets more pass than come in. */
 static uint32_t stretch(struct admission *a, const struct admission_ask *ask, uint32_t level)
 {
 	size_t t = ask->tenant % FAIR_N, p = (size_t)(ask->partner >> 40) % FAIR_N;
 	uint32_t by_tenant = a->tenants.weight[t], by_partner = a->partners.weight[p];
-	uint64_t wide = (uint64_t)level * (by_tenant > by_partner ? by_tenant : by_partner) / FAIR_ONE;
+	uint64_t weight = by_tenant > by_partner ? by_tenant : by_partner, wide;
 
 	add(&a->tenants.asked[t], 1);
 	add(&a->partners.asked[p], 1);
+	weight += weight > FAIR_ONE ? weight / 4 : 0;
+	wide = (uint64_t)level * weight / FAIR_ONE;
 	return wide < RANK_LATE ? (uint32_t)wide : RANK_LATE - 1;
 }
 
@@ -157,14 +166,45 @@ static uint32_t rank_of(struct admission *a, const struct admission_ask *ask, co
  * whichever lane: updates that were promised room take it from new attaches. */
 static bool has_room(const struct admission *a, const struct lane *l, uint8_t prio)
 {
-	static const uint32_t percent[PRIO_N] = { 100, 95, 85, 65 };
+	static const uint32_t percent[2][PRIO_N] = { { 100, 95, 85, 65 }, { 100, 100, 90, 80 } };
 	uint32_t learned = atomic_load_explicit(&l->limit, memory_order_relaxed);
 	uint32_t slack = atomic_load_explicit(&a->slack, memory_order_relaxed);
-	uint32_t limit = (learned > slack ? learned : slack) / 100 * percent[prio];
+	uint32_t cap = atomic_load_explicit(&a->cap, memory_order_relaxed);
+	uint32_t most = learned > slack ? learned : slack;
+	bool capped = cap > 0 && cap < most;
+	uint32_t limit = (capped ? cap : most) / 100 * percent[capped][prio];
 
 	if (prio == PRIO_CRITICAL)
 		limit = (a->conf.ceiling + a->conf.reserve) << 8;
 	return (uint64_t)flying_all(a) << 8 < limit;
+}
+
+/* Work that a first message brings: vectors are followed by an update, more often or less. */
+static uint32_t work_of(const struct admission *a, uint8_t op)
+{
+	uint32_t follow = atomic_load_explicit(&a->follow, memory_order_relaxed);
+
+	return op == OP_AUTH_INFO ? WORK_ONE + follow : WORK_ONE;
+}
+
+/* Those let in together bring their updates together, and critical work stands behind them: while much is
+ * shed they come in one after another, as far apart as the target takes for each. A higher class may go
+ * further ahead of that. */
+static bool in_pace(struct admission *a, const struct admission_ask *ask)
+{
+	static const uint64_t ahead[PRIO_N] = { 0, 64, 56, 48 }; /* requests */
+	uint64_t each = atomic_load_explicit(&a->each_us, memory_order_relaxed);
+	uint64_t now = ask->now_ms * 1000, next;
+	uint64_t at = atomic_load_explicit(&a->next_us, memory_order_relaxed);
+
+	if (each == 0 || ask->prio == PRIO_CRITICAL)
+		return true;
+	do {
+		if (at > now + ahead[ask->prio] * each)
+			return false;
+		next = (at > now ? at : now) + each * work_of(a, ask->op) / WORK_ONE;
+	} while (!atomic_compare_exchange_weak(&a->next_us, &at, next));
+	return true;
 }
 
 /* Book a return; false if that slot has all that the target can spare then. */
@@ -194,7 +234,7 @@ static bool book(struct admission *a, uint64_t at_ms, uint8_t prio, bool must)
 /* Book a device for its appointment, once however often it is turned away until then. The filter of bits
  * now and then takes a device for booked that is not, and the slot then holds one more than was meant. */
 static bool book_once(struct admission *a, const struct calendar *c, uint64_t appointment_ms,
-		      uint64_t back_ms, uint8_t prio)
+		      uint64_t back_ms, uint8_t prio, bool must)
 {
 	uint64_t h = (c->hash ^ appointment_ms) * 0x9e3779b97f4a7c15u;
 	uint64_t bit = 1ull << (h >> 58);
@@ -202,7 +242,7 @@ static bool book_once(struct admission *a, const struct calendar *c, uint64_t ap
 
 	if (atomic_load_explicit(word, memory_order_relaxed) & bit)
 		return true;
-	if (!book(a, back_ms, prio, false))
+	if (!book(a, back_ms, prio, must))
 		return false;
 	atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
 	return true;
@@ -213,6 +253,7 @@ static bool book_once(struct admission *a, const struct calendar *c, uint64_t ap
 static uint32_t appoint(struct admission *a, const struct admission_ask *ask, const struct calendar *c)
 {
 	uint32_t wait = 0;
+	unsigned int last = 0;
 
 	for (unsigned int n = 0; n < WINDOWS_AHEAD; n++) {
 		uint32_t next = calendar_wait(c, ask->now_ms, n);
@@ -220,12 +261,14 @@ static uint32_t appoint(struct admission *a, const struct admission_ask *ask, co
 		if (next == 0)
 			continue;
 		wait = next;
+		last = n;
 		if (book_once(a, c, calendar_at(c, ask->now_ms, n), ask->now_ms + wait * 1000u,
-			      ask->prio))
+			      ask->prio, false))
 			return wait * 1000u;
 	}
 	if (wait > 0)
-		(void)book(a, ask->now_ms + wait * 1000u, ask->prio, true);
+		(void)book_once(a, c, calendar_at(c, ask->now_ms, last), ask->now_ms + wait * 1000u,
+				ask->prio, true);
 	return (wait > 0 ? wait : CALENDAR_MAX_S) * 1000u;
 }
 
@@ -263,16 +306,17 @@ struct admission_say admission_judge(struct admission *a, const struct admission
 	rank = rank_of(a, ask, &c);
 	count(&a->offered[ask->prio]);
 	add(&a->asked_n, ask->prio != PRIO_CRITICAL);
-	/* Vectors are followed by an update, more often or less. */
-	add(&a->hist[rank >> HIST_SHIFT],
-	    ask->op == OP_AUTH_INFO ? WORK_ONE + atomic_load_explicit(&a->follow, memory_order_relaxed)
-				    : WORK_ONE);
+	add(&a->hist[rank >> HIST_SHIFT], work_of(a, ask->op));
 	if (ask->prio != PRIO_CRITICAL && rank >= atomic_load_explicit(&a->threshold, memory_order_relaxed)) {
 		add(&a->level_hits, 1);
 		return turn_away(a, ask, &c);
 	}
 	if (!has_room(a, l, ask->prio)) {
 		add(&a->limit_hits, 1);
+		return turn_away(a, ask, &c);
+	}
+	if (!in_pace(a, ask)) {
+		add(&a->level_hits, 1);
 		return turn_away(a, ask, &c);
 	}
 	count(&a->admitted[ask->prio]);
@@ -294,16 +338,16 @@ bool admission_stormy(const struct admission *a)
 	return atomic_load_explicit(&a->storm, memory_order_relaxed);
 }
 
-/* How much to hold back, and for how long: until the calendar thins out next. */
-struct overload admission_overload(struct admission *a, uint64_t now_ms)
+/* Control steps are driven by what comes: when nothing has come for long, the report has had its day. */
+struct overload admission_overload(const struct admission *a, uint64_t now_ms)
 {
-	uint64_t told = atomic_load(&a->overload), epoch = atomic_load(&a->epoch_ms);
+	uint64_t told = atomic_load_explicit(&a->overload, memory_order_relaxed);
 	struct overload o = { .reduction = (uint32_t)(told & 0xff), .sequence = told >> 8 };
 
-	if (o.reduction == 0)
-		return (struct overload){ .sequence = o.sequence };
-	o.validity_s = calendar_left(epoch, now_ms);
-	o.validity_s = o.validity_s < 10 ? 10 : o.validity_s > 300 ? 300 : o.validity_s;
+	if (now_ms > atomic_load_explicit(&a->tick_ms, memory_order_relaxed) + CALM_MS)
+		o.reduction = 0;
+	if (o.reduction > 0)
+		o.validity_s = atomic_load_explicit(&a->validity_s, memory_order_relaxed);
 	return o;
 }
 

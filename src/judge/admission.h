@@ -46,7 +46,8 @@ void admission_heed(struct admission *a, uint32_t reduction, uint32_t validity_s
 /* Is a storm on? Steering by rejection rests meanwhile. */
 bool admission_stormy(const struct admission *a);
 
-struct overload admission_overload(struct admission *a, uint64_t now_ms);
+/* The report for nodes that heed us: how much to hold back, and over how long to spread that. */
+struct overload admission_overload(const struct admission *a, uint64_t now_ms);
 
 /* For watch and tests. Counts since the start, by class. */
 struct admission_state {

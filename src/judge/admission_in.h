@@ -6,6 +6,9 @@
 #include "judge/calendar.h"
 
 #define TICK_MS     100
+#define NEWS_MS     5      /* until the next control step when something is turned away, */
+#define NEWS_N      5      /* so many times a storm */
+#define CALM_MS     20000   /* a storm is over when nothing was shed for so long */
 #define LANES       3
 #define FAIR_N      64      /* tenants, and partners, told apart when sharing */
 #define SLOTS       8192    /* of the calendar: more than CALENDAR_MAX_S of them */
@@ -20,6 +23,7 @@
 #define RANK_ALL    (PRIO_N * RANK_CLASS)
 #define HIST_SHIFT  16
 #define HIST_N      (RANK_ALL >> HIST_SHIFT)
+#define KEEP_ALL    65536u
 #define WORK_ONE    16u     /* a request, in hist's fixed point */
 #define FAIR_ONE    256u    /* a share's weight in fixed point */
 
@@ -33,6 +37,7 @@ struct lane {
 	_Atomic uint32_t limit;              /* of requests in flight, in 1/256 */
 	_Atomic uint64_t sum_ms, sample_n, busy_n; /* answers since the last tick */
 	uint64_t best_us, mean_us;           /* the shortest mean latency seen, and the last one */
+	uint64_t quick_us, now_us;           /* as measured: the shortest mean latency, the last; 0: none */
 	uint32_t easy;                       /* control steps since the last sign of distress */
 };
 
@@ -52,22 +57,35 @@ struct admission {
 	_Atomic uint32_t vectors_n, follow;  /* vectors asked and let in; how many updates follow one, 1/16 */
 	_Atomic uint32_t threshold;          /* ranks below come in */
 	_Atomic uint64_t tick_ms;            /* the last control step; who moves it makes the next */
-	_Atomic uint32_t done_n, limit_hits, level_hits, asked_n, shed_n, begun_n; /* since the last tick */
+	/* Since the last tick. */
+	_Atomic uint32_t done_n, limit_hits, level_hits, asked_n, shed_n, begun_n;
+	_Atomic uint32_t idle_n;             /* answers that left the target with less than `least` */
 	_Atomic bool storm;                  /* something was shed within the last minute */
 	_Atomic uint64_t epoch_ms;           /* what appointments count from; 0: none */
 	_Atomic uint64_t booked_ms;          /* the last return that is booked */
 	_Atomic uint64_t known[KNOWN_WORDS]; /* who is booked for what */
 	_Atomic uint64_t slot[SLOTS];        /* booked returns: slot number << 32 | count */
 	_Atomic uint64_t overload;           /* sequence in ms << 8 | percent */
+	_Atomic uint32_t validity_s;         /* of the report: how long who is held back should stay away */
 	_Atomic uint64_t heed;               /* the target's word: until in ms << 8 | percent; 0: none */
 	_Atomic uint32_t rate;               /* requests a second */
 	_Atomic uint32_t slack;              /* in flight at once that a target at ease is given, in 1/256 */
+	_Atomic uint32_t news;               /* of these, so far */
+	_Atomic uint32_t cap;                /* in flight at most while much is shed, in 1/256; 0: no cap */
+	_Atomic uint32_t least;              /* in flight then when the target has work all the time */
+	_Atomic uint64_t each_us, next_us;   /* between two requests let in then; when the next may come */
 	_Atomic uint64_t offered[PRIO_N], admitted[PRIO_N], refused[PRIO_N], due;
 	atomic_flag controlling;
 	/* The controller's own: by whoever holds `controlling`. */
 	uint64_t calm_ms;                    /* since when there is no sign of a storm */
 	uint64_t seen_rate, peak_rate;       /* requests a second: smoothed, and the most of late */
 	uint32_t shed_permille, gen;
+	uint32_t flood;                      /* control steps in a row with much more than is carried */
+	uint32_t keep;                       /* what the report leaves of what nodes send, in 1/KEEP_ALL */
+	int64_t critical;                    /* critical work a control step, smoothed, in 1/16 */
+	uint32_t more;                       /* the cap, in percent of what keeps a busy target at work */
+	uint64_t demand;                     /* first messages' work a second, smoothed, in 1/16 */
+	uint64_t held;                       /* attaches that nodes hold back by it, in 1/16 */
 	uint64_t follow_fine;                /* `follow` in 1/4096 */
 };
 
