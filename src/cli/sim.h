@@ -20,12 +20,14 @@ struct sim_group {
 	char name[32];
 	uint64_t first_imsi; /* as a number, 15 digits */
 	uint32_t at, n;	     /* its devices: index from, how many */
-	uint64_t done, barred, first_ok, attempts, refused, silent;
-	struct hist attach; /* first AIR of the successful try to the last answer */
+	uint64_t woken, done, barred, first_ok, attempts, refused, silent;
+	struct hist attach;  /* first AIR of the successful try to the last answer */
+	struct hist request; /* each request to its answer, as the MME sees it */
+	bool urgent;	     /* says so when it attaches: nodes that heed overload reports let it go */
 };
 
 struct sim_second {
-	uint32_t offered, ok, refused, silent;
+	uint32_t offered, ok, refused, silent, held;
 };
 
 struct sim_node {
@@ -38,13 +40,15 @@ struct sim_node {
 	bool doic, open;
 	uint32_t reduction;	/* percent, from the last overload report */
 	uint64_t reduced_until; /* ms */
+	uint32_t validity_ms;
 	uint64_t reduced;	/* tries that the node itself turned away */
 };
 
 struct sim_conf {
 	struct endpoint to;
 	uint64_t steps, rate, duration_s, window_s, batch, batch_gap_s, ramp_s, doic_percent, seed;
-	uint64_t nodes_each;
+	uint64_t nodes_each, awake_percent, back_off_s;
+	bool drain; /* stop as soon as every device that was woken is served, or barred */
 	bool loops; /* a device that is done begins again: steady load */
 	bool json, quiet;
 };
@@ -54,7 +58,7 @@ struct sim {
 	struct loop *loop;
 	struct arena mem;
 	struct device *device;
-	uint32_t device_n, cursor, active;
+	uint32_t device_n, cursor, active, woken, settled;
 	uint32_t *wheel;	    /* heads of lists of devices */
 	uint64_t slot_done;	    /* slots handed over, since the start */
 	uint64_t start_ms, started; /* of the loop's clock; started: nodes are up */

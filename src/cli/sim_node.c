@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define VALIDITY_MAX_S 86400u /* RFC 7683 §7.5 */
+
 struct asked {
 	uint32_t device;
 	uint8_t step;
@@ -135,7 +137,8 @@ static void heed_overload(struct sim_node *n, const struct msg *m)
 	if (!n->doic || !tab_slot(m, AVP_OC_OLR))
 		return;
 	n->reduction = o.reduction;
-	n->reduced_until = loop_now(n->sim->loop) + (uint64_t)o.validity_s * 1000;
+	n->validity_ms = (o.validity_s < VALIDITY_MAX_S ? o.validity_s : VALIDITY_MAX_S) * 1000;
+	n->reduced_until = loop_now(n->sim->loop) + n->validity_ms;
 }
 
 static void on_answer(void *ctx, struct dia_peer *from, const struct msg *m,

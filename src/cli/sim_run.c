@@ -79,19 +79,35 @@ static void go(struct sim *s, uint32_t device, enum sim_step step)
 		s->peak = s->in_flight;
 }
 
-/* A node under an overload report turns some away itself, with the timer that only it can give. */
+/* A node under an overload report turns some away itself, with the timer that only it can give: around the
+ * time that the report lasts, so that they do not all come back at its end. It knows urgent attaches by
+ * their establishment cause, and lets them go (TS 29.272 Annex C). */
 static bool turned_away(struct sim *s, struct sim_node *n, uint32_t device)
 {
-	uint64_t now = loop_now(s->loop);
 	struct device *d = &s->device[device];
 	uint32_t t3346;
 
-	if (!n->doic || now >= n->reduced_until || sim_random(s) % 100 >= n->reduction)
+	if (!n->doic || loop_now(s->loop) >= n->reduced_until || s->group[d->group].urgent ||
+	    sim_random(s) % 100 >= n->reduction)
 		return false;
 	n->reduced++;
-	t3346 = (uint32_t)(n->reduced_until - now) + sim_random(s) % 60000;
+	d->first_ok = d->first_ok ? d->first_ok : 2;
+	second_of(s)->held++;
+	t3346 = n->validity_ms / 2 + sim_random(s) % (n->validity_ms + 1);
 	sim_wake(s, device, device_take(d, NEWS_BACK_OFF, t3346, sim_random(s)));
 	return true;
+}
+
+/* When a device that got no service tries again: by its timers, or with --back-off at random. */
+static void come_back(struct sim *s, uint32_t device, enum device_news news)
+{
+	uint32_t in_ms = device_take(&s->device[device], news, 0, sim_random(s));
+
+	if (in_ms == UINT32_MAX)
+		s->settled++;
+	else if (s->conf.back_off_s > 0)
+		in_ms = sim_random(s) % (uint32_t)(s->conf.back_off_s * 1000);
+	sim_wake(s, device, in_ms);
 }
 
 static void begin(struct sim *s, uint32_t device)
@@ -117,6 +133,7 @@ static void finish(struct sim *s, uint32_t device, struct device *d, struct sim_
 		g->first_ok++;
 	d->first_ok = 1;
 	g->done++;
+	s->settled++;
 	device_take(d, NEWS_OK, 0, 0);
 	d->tries = 0;
 	(void)device;
@@ -129,10 +146,12 @@ void sim_news(struct sim *s, uint32_t device, enum sim_step step, uint64_t sent_
 	struct sim_group *g = &s->group[d->group];
 	enum device_news news = device_news_of(result, experimental);
 	enum sim_step next = next_step(s, step);
+	uint64_t took = sim_us() - sent_us;
 
 	s->answers++;
 	s->in_flight--;
-	hist_add(&s->step_time[__builtin_ctz(step)], sim_us() - sent_us);
+	hist_add(&s->step_time[__builtin_ctz(step)], took);
+	hist_add(&g->request, took);
 	if (news == NEWS_OK && next) {
 		go(s, device, next);
 	} else if (news == NEWS_OK) {
@@ -142,7 +161,7 @@ void sim_news(struct sim *s, uint32_t device, enum sim_step step, uint64_t sent_
 		d->first_ok = 2; /* it had to try again */
 		second_of(s)->refused++;
 		g->barred += news == NEWS_NOT_HERE || news == NEWS_INVALID;
-		sim_wake(s, device, device_take(d, news, 0, sim_random(s)));
+		come_back(s, device, news);
 	}
 }
 
@@ -154,7 +173,7 @@ void sim_silence(struct sim *s, uint32_t device)
 	s->group[d->group].silent++;
 	d->first_ok = 2;
 	second_of(s)->silent++;
-	sim_wake(s, device, device_take(d, NEWS_TEMPORARY, 0, sim_random(s)));
+	come_back(s, device, NEWS_TEMPORARY);
 }
 
 /* Steady load: devices take turns; one that is busy is passed over. */
@@ -195,7 +214,7 @@ static void wake_due(struct sim *s)
 	}
 }
 
-/* When each device first tries: spread over the window, or batch by batch (docomo). */
+/* When each device first tries, of those that wake: spread over the window, or batch by batch (docomo). */
 static void plan(struct sim *s)
 {
 	const struct sim_conf *c = &s->conf;
@@ -203,6 +222,10 @@ static void plan(struct sim *s)
 	for (uint32_t i = 0; i < s->device_n && !c->loops; i++) {
 		uint64_t window = c->window_s * 1000, at = 0;
 
+		if (sim_random(s) % 100 >= c->awake_percent)
+			continue;
+		s->woken++;
+		s->group[s->device[i].group].woken++;
 		if (c->batch > 0)
 			at = sim_random(s) % s->device_n / c->batch * c->batch_gap_s * 1000;
 		sim_wake(s, i, (uint32_t)(at + (window ? sim_random(s) % window : 0)));
@@ -255,6 +278,6 @@ void sim_tick(void *ctx)
 	wake_due(s);
 	if (s->conf.loops)
 		begin_by_rate(s);
-	if (run_ms(s) >= s->conf.duration_s * 1000)
+	if (run_ms(s) >= s->conf.duration_s * 1000 || (s->conf.drain && s->settled >= s->woken))
 		leave(s);
 }

@@ -26,9 +26,9 @@ static const struct command me = {
 
 struct options {
 	const char *to, *mix, *scenario;
-	struct arg_many networks, groups;
-	uint64_t rate, ramp, duration, window, nodes, doic, batch, gap, seed;
-	bool json, quiet;
+	struct arg_many networks, groups, urgent;
+	uint64_t rate, ramp, duration, window, nodes, doic, batch, gap, seed, awake, back_off;
+	bool json, quiet, drain;
 };
 
 static bool parse_mix(const char *mix, uint64_t *steps)
@@ -75,6 +75,17 @@ static bool add_group(struct sim *s, const char *text)
 	s->device_n += g->n;
 	s->group_n++;
 	return true;
+}
+
+static bool mark_urgent(struct sim *s, const char *name)
+{
+	for (size_t i = 0; i < s->group_n; i++) {
+		if (strcmp(s->group[i].name, name) == 0) {
+			s->group[i].urgent = true;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool add_nodes(struct sim *s, const struct options *o)
@@ -141,6 +152,24 @@ static int wrong(const char *what)
 	return EXIT_USAGE;
 }
 
+static void take_options(struct sim *s, const struct options *o)
+{
+	s->conf.rate = o->rate;
+	s->conf.loops = o->rate > 0;
+	s->conf.duration_s = o->duration;
+	s->conf.window_s = o->window;
+	s->conf.batch = o->batch;
+	s->conf.batch_gap_s = o->gap;
+	s->conf.ramp_s = o->ramp;
+	s->conf.awake_percent = o->awake;
+	s->conf.back_off_s = o->back_off;
+	s->conf.drain = o->drain && o->rate == 0;
+	s->conf.json = o->json;
+	s->conf.quiet = o->quiet;
+	s->random[0] = o->seed + 1;
+	s->random[1] = 0x9e3779b97f4a7c15u;
+}
+
 static int open_run(struct sim *s, struct options *o)
 {
 	static const struct loop_limits limits = {.conn_max = SIM_NODE_MAX,
@@ -162,17 +191,11 @@ static int open_run(struct sim *s, struct options *o)
 		if (!add_group(s, o->groups.text[i]))
 			return wrong("--group must be NAME=15-DIGIT-IMSI:COUNT");
 	}
-	s->conf.rate = o->rate;
-	s->conf.loops = o->rate > 0;
-	s->conf.duration_s = o->duration;
-	s->conf.window_s = o->window;
-	s->conf.batch = o->batch;
-	s->conf.batch_gap_s = o->gap;
-	s->conf.ramp_s = o->ramp;
-	s->conf.json = o->json;
-	s->conf.quiet = o->quiet;
-	s->random[0] = o->seed + 1;
-	s->random[1] = 0x9e3779b97f4a7c15u;
+	for (size_t i = 0; i < o->urgent.n; i++) {
+		if (!mark_urgent(s, o->urgent.text[i]))
+			return wrong("--urgent must name a --group");
+	}
+	take_options(s, o);
 	s->loop = loop_new(&limits);
 	if (!s->loop || !make_devices(s) || !add_nodes(s, o))
 		return wrong("out of memory, or a --network is not 5 or 6 digits");
@@ -202,7 +225,8 @@ static int play(struct sim *s)
 int cmd_simulate(int argc, char **argv)
 {
 	struct options o = {
-	    .to = "tcp:127.0.0.1:3868", .mix = "attach", .duration = 10, .nodes = 1, .seed = 1};
+	    .to = "tcp:127.0.0.1:3868", .mix = "attach", .duration = 10, .nodes = 1, .seed = 1,
+	    .awake = 100};
 	const struct arg row[] = {
 	    {"--to", ARG_TEXT, &o.to, "ENDPOINT", "the edge (tcp:127.0.0.1:3868)", 0, 0},
 	    {"--network", ARG_MANY, &o.networks, "PLMN",
@@ -223,6 +247,13 @@ int cmd_simulate(int argc, char **argv)
 	    {"--gap", ARG_NUMBER, &o.gap, "S", "docomo: seconds between batches (10)", 1, 3600},
 	    {"--doic", ARG_NUMBER, &o.doic, "PERCENT",
 	     "share of nodes that heed overload reports (0)", 0, 100},
+	    {"--urgent", ARG_MANY, &o.urgent, "NAME",
+	     "a group that such nodes let go all the same; may be given again", 0, 0},
+	    {"--awake", ARG_NUMBER, &o.awake, "PERCENT", "without --rate: share of the devices that begin (100)",
+	     1, 100},
+	    {"--back-off", ARG_NUMBER, &o.back_off, "S",
+	     "who is refused comes back at random within S seconds, not by T3411 and T3402", 1, 5000},
+	    {"--drain", ARG_FLAG, &o.drain, "", "without --rate: stop as soon as all are served or barred", 0, 0},
 	    {"--seed", ARG_NUMBER, &o.seed, "N", "of the random numbers (1)", 0, UINT32_MAX},
 	    {"--json", ARG_FLAG, &o.json, "", "print the result as JSON", 0, 0},
 	    {"--quiet", ARG_FLAG, &o.quiet, "", "no progress line", 0, 0},
