@@ -63,7 +63,7 @@ class Capture:
 
     def __init__(self, work):
         self.path = os.path.join(work, "lo.pcapng")
-        which = "tcp and (" + " or ".join(f"port {p}" for p in PORTS) + ")"
+        which = f"tcp portrange {PORTS[0]}-{PORTS[-1]}"
         with open(os.path.join(work, "dumpcap.log"), "wb") as err:
             command = ["dumpcap", "-q", "-B", "64", "-i", "lo", "-f", which, "-w", self.path]
             self.process = subprocess.Popen(command, stderr=err)
