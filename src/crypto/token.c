@@ -55,13 +55,15 @@ enum err token_check(const char *uri, char why[256])
 	return ERR_CONFIG;
 }
 
-/* What is in memory here includes the data key: no core, no swap, and gone with the parent. */
+/* What is in memory here includes the data key: no core, no swap, and not for long. A parent that dies does
+ * not take it along: a token in software, stopped while it writes, is lost with all its keys. */
 static void child(const struct token_job *job, int out)
 {
 	const struct rlimit none = {0, 0};
 	struct token_reply reply = {.err = ERR_IO};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_IGN);
+	alarm(WAIT_MS / 1000 + 1);
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
 	(void)mlockall(MCL_CURRENT);

@@ -31,7 +31,7 @@ def mme(merlon, fd_tcp):
 @pytest.fixture
 def bound(merlon):
     def make(profile, tenant="meters", **binding):
-        imsi = f"9997090{next(serial):08d}"
+        imsi = f"9997091{next(serial):08d}"
         merlon.set("subscription", imsi, tenant=tenant, profile=profile, **(binding or {"imei": OWN}))
         poll(lambda: merlon.show("subscription", imsi)["profile"] == profile, 5, "the subscription")
         return imsi
