@@ -57,14 +57,6 @@ static const struct network_row *find_realm(void *ctx, struct view realm)
 	return view_eq_case(realm, view_of(n->realm)) ? n : NULL;
 }
 
-static const struct equip_row *find_equip(void *ctx, uint64_t imei, uint64_t now_s)
-{
-	(void)ctx;
-	(void)imei;
-	(void)now_s;
-	return NULL;
-}
-
 static const struct range_row *find_range(void *ctx, uint64_t imsi)
 {
 	static const struct range_row ours;
@@ -72,19 +64,6 @@ static const struct range_row *find_range(void *ctx, uint64_t imsi)
 	(void)ctx;
 	(void)imsi;
 	return &ours;
-}
-
-static const struct rule_row *find_rules(void *ctx, size_t *n)
-{
-	(void)ctx;
-	*n = 0;
-	return NULL;
-}
-
-static uint64_t version(void *ctx)
-{
-	(void)ctx;
-	return 1;
 }
 
 static struct facts facts_of(uint32_t n, enum op op, uint64_t plmn, uint64_t now_ms)
@@ -125,12 +104,24 @@ static double run(struct judge *j, uint32_t spread, enum op op, uint64_t plmn, b
 	return (seconds() - from) * 1e9 / ROUNDS;
 }
 
+static struct book book_of(struct network_row *net)
+{
+	struct book b = book_empty;
+
+	b.ctx = net;
+	b.sub = find_sub;
+	b.profile = find_profile;
+	b.network = find_network;
+	b.network_of_realm = find_realm;
+	b.range = find_range;
+	return b;
+}
+
 int main(void)
 {
 	struct network_row net = { .plmn = 0x00101fffffffffff, .realm = REALM, .trust = TRUST_TRUSTED,
 				   .steer_weight = 1000 };
-	struct book book = { &net, find_sub, find_profile, find_network, find_realm, find_equip,
-			     find_range, find_rules, version, NULL };
+	struct book book = book_of(&net);
 	struct sightings *seen = sightings_new(SUBS * 2, key);
 	struct admission *target = admission_new(&(struct admission_conf){ 0 }, key);
 	struct judge *open = judge_new(&book, seen, NULL, 0, key);

@@ -192,12 +192,6 @@ static void on_close(void *ctx, uint32_t conn)
 		conn_close(c);
 }
 
-static void on_dial(void *ctx, struct dia_peer *peer)
-{
-	(void)ctx;
-	(void)peer;
-}
-
 static struct dia_admit on_admit(void *ctx, const struct dia_link *link, const struct msg *ce)
 {
 	(void)ctx;
@@ -206,48 +200,11 @@ static struct dia_admit on_admit(void *ctx, const struct dia_link *link, const s
 	return (struct dia_admit){ 2001, DIA_OWN, 0 };
 }
 
-static void on_up(void *ctx, struct dia_peer *peer)
-{
-	(void)ctx;
-	(void)peer;
-}
-
-static void on_down(void *ctx, struct dia_peer *peer, const char *why)
-{
-	(void)ctx;
-	(void)peer;
-	(void)why;
-}
-
-static void on_answer(void *ctx, struct dia_peer *from, const struct msg *m, const struct dia_header *h,
-		      struct view raw, enum err err, struct dia_pending *p)
-{
-	(void)ctx;
-	(void)from;
-	(void)m;
-	(void)h;
-	(void)raw;
-	(void)err;
-	(void)p;
-}
-
-static void on_lost(void *ctx, struct dia_pending *p, const char *why)
-{
-	(void)ctx;
-	(void)p;
-	(void)why;
-}
-
 static const struct dia_actions actions = {
 	.send = on_send,
 	.close = on_close,
-	.dial = on_dial,
 	.admit = on_admit,
-	.peer_up = on_up,
-	.peer_down = on_down,
 	.request = on_request,
-	.answer = on_answer,
-	.lost = on_lost,
 };
 
 static void conn_up(void *ctx, struct conn *c)

@@ -24,25 +24,12 @@ static uint64_t monotonic_ms(void)
 
 /* --- a node for each speaker, as the edge has one for each connection ------------------------- */
 
-static void ignore_send(void *ctx, uint32_t conn, struct view bytes)
-{
-	(void)ctx;
-	(void)conn;
-	(void)bytes;
-}
-
 static void on_close(void *ctx, uint32_t conn)
 {
 	struct speaker *s = ctx;
 
 	(void)conn;
 	s->up = false;
-}
-
-static void ignore_dial(void *ctx, struct dia_peer *peer)
-{
-	(void)ctx;
-	(void)peer;
 }
 
 /* Everyone is let in here, so that every request is judged; the edge would refuse strangers
@@ -56,19 +43,6 @@ static struct dia_admit on_admit(void *ctx, const struct dia_link *link, const s
 	(void)link;
 	(void)ce;
 	return (struct dia_admit){2001, ours ? DIA_OWN : DIA_PARTNER, s->plmn};
-}
-
-static void ignore_peer(void *ctx, struct dia_peer *peer)
-{
-	(void)ctx;
-	(void)peer;
-}
-
-static void ignore_down(void *ctx, struct dia_peer *peer, const char *why)
-{
-	(void)ctx;
-	(void)peer;
-	(void)why;
 }
 
 static struct asked *asked_of(struct inspect *in, uint64_t pair, uint32_t hop_by_hop)
@@ -130,36 +104,10 @@ static void on_request(void *ctx, struct dia_peer *from, const struct msg *m,
 	inspect_say(in, &j);
 }
 
-static void ignore_answer(void *ctx, struct dia_peer *from, const struct msg *m,
-			  const struct dia_header *h, struct view raw, enum err err,
-			  struct dia_pending *p)
-{
-	(void)ctx;
-	(void)from;
-	(void)m;
-	(void)h;
-	(void)raw;
-	(void)err;
-	(void)p;
-}
-
-static void ignore_lost(void *ctx, struct dia_pending *p, const char *why)
-{
-	(void)ctx;
-	(void)p;
-	(void)why;
-}
-
 static const struct dia_actions actions = {
-    .send = ignore_send,
     .close = on_close,
-    .dial = ignore_dial,
     .admit = on_admit,
-    .peer_up = ignore_peer,
-    .peer_down = ignore_down,
     .request = on_request,
-    .answer = ignore_answer,
-    .lost = ignore_lost,
 };
 
 /* --- speakers --------------------------------------------------------------------------------- */
@@ -361,7 +309,7 @@ static bool open_records(struct inspect *in)
 	uint64_t until = monotonic_ms() + 1000;
 	enum err err = serving_open(&in->serving, in->reach.conf.data_dir, why);
 
-	in->book = &inspect_empty_book;
+	in->book = &book_empty;
 	if (err) {
 		fprintf(stderr, "merlon inspect: no records in %s: judged with an empty book\n",
 			in->reach.conf.data_dir);

@@ -75,15 +75,15 @@ struct judged_map {
 	uint32_t opc, dpc;
 };
 
-/* inspect_book.c */
-extern const struct book inspect_empty_book;
-
 /* --- inspect_say.c --- */
 void inspect_begin(const struct inspect *in);
 void inspect_say(const struct inspect *in, const struct judged *j);
 void inspect_say_when(uint64_t ms, char text[40]);
 const char *inspect_safe(struct view v, char text[256]);
+/* The rest of a line; `answer`: what a refusal is answered with, or NULL. */
+void inspect_say_verdict(const struct verdict *v, const char *answer);
 void inspect_put_verdict(json_t *o, const struct verdict *v);
+void inspect_put_bcd(json_t *o, const char *name, uint64_t id); /* 0: nothing */
 void inspect_count(struct inspect *in, const struct verdict *v);
 void inspect_end(const struct inspect *in, const char *file);
 

@@ -53,6 +53,21 @@ const char *inspect_safe(struct view v, char text[256])
 	return text;
 }
 
+void inspect_say_verdict(const struct verdict *v, const char *answer)
+{
+	printf("%s", acts[v->act]);
+	if (v->act != ACT_PASS)
+		printf(": %s, %s (%s)", check_rows[v->check].name, check_rows[v->check].help,
+		       check_rows[v->check].clause);
+	if (v->act != ACT_PASS && answer)
+		printf("; answered %s", answer);
+	for (enum check c = CHECK_NONE + 1; c < CHECK_N; c++) {
+		if (v->observed >> c & 1)
+			printf("; observed %s", check_rows[c].name);
+	}
+	printf("\n");
+}
+
 static void say_text(const struct inspect *in, const struct judged *j)
 {
 	char when[40], command[32], imsi[BCD_TEXT] = "-", host[256], origin[256];
@@ -70,18 +85,10 @@ static void say_text(const struct inspect *in, const struct judged *j)
 		printf("malformed: %s, answered %u\n", err_text(j->err), dia_result(j->err));
 		return;
 	}
-	printf("%s", acts[j->v->act]);
-	if (j->v->act != ACT_PASS)
-		printf(": %s, %s (%s)", check_rows[j->v->check].name, check_rows[j->v->check].help,
-		       check_rows[j->v->check].clause);
-	for (enum check c = CHECK_NONE + 1; c < CHECK_N; c++) {
-		if (j->v->observed >> c & 1)
-			printf("; observed %s", check_rows[c].name);
-	}
-	printf("\n");
+	inspect_say_verdict(j->v, NULL);
 }
 
-static void put_bcd(json_t *o, const char *name, uint64_t id)
+void inspect_put_bcd(json_t *o, const char *name, uint64_t id)
 {
 	char text[BCD_TEXT];
 
@@ -126,13 +133,13 @@ static void say_json(const struct inspect *in, const struct judged *j)
 	put_text(o, "peer_host", view_of(j->from->host));
 	put_text(o, "peer_realm", view_of(j->from->realm));
 	json_object_set_new(o, "peer_known", json_boolean(j->from->known));
-	put_bcd(o, "network", j->from->plmn);
+	inspect_put_bcd(o, "network", j->from->plmn);
 	put_text(o, "origin_host", tab_get(j->m, AVP_ORIGIN_HOST));
 	put_text(o, "origin_realm", tab_get(j->m, AVP_ORIGIN_REALM));
 	if (j->f) {
-		put_bcd(o, "imsi", j->f->imsi);
-		put_bcd(o, "imei", j->f->imei);
-		put_bcd(o, "visited", j->f->visited_plmn);
+		inspect_put_bcd(o, "imsi", j->f->imsi);
+		inspect_put_bcd(o, "imei", j->f->imei);
+		inspect_put_bcd(o, "visited", j->f->visited_plmn);
 	}
 	if (j->v) {
 		inspect_put_verdict(o, j->v);

@@ -3,9 +3,6 @@
 
 #include <stdio.h>
 
-static const char *const acts[] = {
-    [ACT_PASS] = "pass", [ACT_REJECT] = "refuse", [ACT_DROP] = "drop"};
-
 static const char *operation_of(const struct map_ask *a, char text[32])
 {
 	const char *name = a ? map_op_name(a->code) : NULL;
@@ -42,24 +39,7 @@ static void say_text(const struct inspect *in, const struct judged_map *j)
 		printf("malformed: %s: %s\n", j->seen->layer, err_text(j->seen->err));
 		return;
 	}
-	printf("%s", acts[j->v->act]);
-	if (j->v->act != ACT_PASS)
-		printf(": %s, %s (%s); answered %s", check_rows[j->v->check].name,
-		       check_rows[j->v->check].help, check_rows[j->v->check].clause,
-		       map_answer_name(j->ask, j->v));
-	for (enum check c = CHECK_NONE + 1; c < CHECK_N; c++) {
-		if (j->v->observed >> c & 1)
-			printf("; observed %s", check_rows[c].name);
-	}
-	printf("\n");
-}
-
-static void put_bcd(json_t *o, const char *name, uint64_t id)
-{
-	char text[BCD_TEXT];
-
-	if (id && bcd_text(id, text) > 0)
-		json_object_set_new(o, name, json_string(text));
+	inspect_say_verdict(j->v, j->v->act == ACT_PASS ? NULL : map_answer_name(j->ask, j->v));
 }
 
 static void put_address(json_t *o, const char *name, const struct sccp_address *a)
@@ -83,11 +63,11 @@ static void put_facts(json_t *o, const struct map_ask *a)
 	json_t *forms = json_array(), *nodes = json_array();
 	char text[BCD_TEXT];
 
-	put_bcd(o, "network", f->peer_plmn);
-	put_bcd(o, "visited", f->visited_plmn);
-	put_bcd(o, "imsi", f->imsi);
-	put_bcd(o, "msisdn", f->msisdn);
-	put_bcd(o, "imei", f->imei);
+	inspect_put_bcd(o, "network", f->peer_plmn);
+	inspect_put_bcd(o, "visited", f->visited_plmn);
+	inspect_put_bcd(o, "imsi", f->imsi);
+	inspect_put_bcd(o, "msisdn", f->msisdn);
+	inspect_put_bcd(o, "imei", f->imei);
 	for (uint8_t i = 0; i < f->node_n; i++) {
 		bcd_text(f->node[i], text);
 		json_array_append_new(nodes, json_string(text));

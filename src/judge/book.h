@@ -188,6 +188,8 @@ struct book {
 	/* The network with the longest prefix of a number (number of its record); may be NULL: nobody's. */
 	const struct network_row *(*network_of_number)(void *ctx, uint64_t number);
 };
+/* Knows nothing: where no records are, and what a book that knows little begins as. */
+extern const struct book book_empty;
 
 static inline const struct host_row *book_host(const struct book *b, uint64_t imei)
 {

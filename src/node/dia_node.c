@@ -64,6 +64,7 @@ struct dia_node *dia_node_new(const struct dia_node_conf *conf, const struct dia
 		return NULL;
 	n->conf = *conf;
 	n->act = *act;
+	dia_idle(&n->act);
 	n->ctx = ctx;
 	n->conf.watchdog_ms = within(conf->watchdog_ms, 6000, 3600000); /* RFC 3539 §3.4.1 */
 	n->conf.peer_max = within(conf->peer_max, 1, 1 << 16);

@@ -56,6 +56,7 @@ struct dia_pending {
 	_Alignas(8) uint8_t user[DIA_USER];
 };
 
+/* What a node asks of its caller. Any but `admit` may be NULL: then nothing is done. */
 struct dia_actions {
 	void (*send)(void *ctx, uint32_t conn, struct view bytes);
 	void (*close)(void *ctx, uint32_t conn);
@@ -73,8 +74,8 @@ struct dia_actions {
 	 * caller after counting it. Base-protocol commands never come here. */
 	void (*request)(void *ctx, struct dia_peer *from, const struct msg *m,
 			const struct dia_header *h, struct view raw, enum err err);
-	/* An answer to this request came, and is not read yet: time to fetch what it will need. May be
-	 * NULL; may be called in vain. */
+	/* An answer to this request came, and is not read yet: time to fetch what it will need. May
+	 * be called in vain. */
 	void (*ahead)(void *ctx, const struct dia_pending *p);
 	/* An answer, matched to its request; the pending is released when this returns. */
 	void (*answer)(void *ctx, struct dia_peer *from, const struct msg *m,

@@ -106,6 +106,8 @@ struct dia_node {
 
 /* dia_node.c */
 uint32_t dia_random(struct dia_node *n, uint32_t below);
+/* dia_idle.c: what the caller left out of `act` is done by doing nothing. */
+void dia_idle(struct dia_actions *act);
 struct dia_conn *dia_conn_of_id(struct dia_node *n, uint32_t id);
 void dia_conn_send(struct dia_node *n, struct dia_conn *c, struct wr *w);
 /* Forget a connection; with `dia_conn_drop` the caller is asked to close it too. */

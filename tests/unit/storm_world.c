@@ -47,21 +47,6 @@ static const struct network_row *find_network(void *ctx, uint64_t plmn)
 	return &partner;
 }
 
-static const struct network_row *find_realm(void *ctx, struct view realm)
-{
-	(void)ctx;
-	(void)realm;
-	return NULL;
-}
-
-static const struct equip_row *find_equip(void *ctx, uint64_t imei, uint64_t now_s)
-{
-	(void)now_s;
-	(void)ctx;
-	(void)imei;
-	return NULL;
-}
-
 static const struct range_row *find_range(void *ctx, uint64_t imsi)
 {
 	static const struct range_row ours;
@@ -69,19 +54,6 @@ static const struct range_row *find_range(void *ctx, uint64_t imsi)
 	(void)ctx;
 	(void)imsi;
 	return &ours;
-}
-
-static const struct rule_row *find_rules(void *ctx, size_t *n)
-{
-	(void)ctx;
-	*n = 0;
-	return NULL;
-}
-
-static uint64_t version(void *ctx)
-{
-	(void)ctx;
-	return 1;
 }
 
 uint64_t storm_world_ms(double at)
@@ -117,8 +89,12 @@ void storm_world_done(struct storm_world *w, uint32_t device, enum op op, double
 
 void storm_world_open(struct storm_world *w)
 {
-	w->book = (struct book){ w, find_sub, find_profile, find_network, find_realm, find_equip,
-				 find_range, find_rules, version, NULL, NULL };
+	w->book = book_empty;
+	w->book.ctx = w;
+	w->book.sub = find_sub;
+	w->book.profile = find_profile;
+	w->book.network = find_network;
+	w->book.range = find_range;
 	w->seen = sightings_new(1u << 20, key);
 	w->target = admission_new(&(struct admission_conf){ 0 }, key);
 	w->judge = judge_new(&w->book, w->seen, &w->target, 1, key);

@@ -1,5 +1,5 @@
 /* A book for where no records are: every peer is a stranger in it. */
-#include "cli/inspect.h"
+#include "judge/book.h"
 
 static const struct sub_row *no_sub(void *ctx, uint64_t imsi)
 {
@@ -57,7 +57,7 @@ static uint64_t no_version(void *ctx)
 	return 1;
 }
 
-const struct book inspect_empty_book = {
+const struct book book_empty = {
     .sub = no_sub,
     .profile = no_profile,
     .network = no_network,
