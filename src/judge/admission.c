@@ -5,6 +5,7 @@
 #define GENERATION_MS 65536
 #define HEED_MAX_S    86400u /* RFC 7683 §7.5 */
 #define WINDOWS_AHEAD 8 /* of the calendar: more than two hours */
+#define AHEAD_MAX     64 /* requests that the highest class but critical may be ahead of the pace */
 
 static void fill_in(struct admission_conf *c)
 {
@@ -112,7 +113,7 @@ void admission_end(struct admission *a, const struct admission_answer *answer)
 {
 	struct lane *l = lane_of(a, answer->op);
 	_Atomic uint32_t *n = generation(&l->flying, answer->asked_ms);
-	uint32_t had = atomic_load_explicit(n, memory_order_relaxed);
+	uint32_t had = atomic_load_explicit(n, memory_order_relaxed), least;
 
 	while (had > 0 && !atomic_compare_exchange_weak(n, &had, had - 1))
 		;
@@ -124,7 +125,9 @@ void admission_end(struct admission *a, const struct admission_answer *answer)
 					  memory_order_relaxed);
 		count(&l->sample_n);
 		add(&a->done_n, 1);
-		add(&a->idle_n, flying_all(a) < atomic_load_explicit(&a->least, memory_order_relaxed));
+		least = atomic_load_explicit(&a->least, memory_order_relaxed);
+		if (least > 0 && flying_all(a) < least) /* outside a storm nothing is asked for at least */
+			add(&a->idle_n, 1);
 	}
 	tick(a, answer->answered_ms);
 }
@@ -192,18 +195,19 @@ static uint32_t work_of(const struct admission *a, uint8_t op)
  * further ahead of that. */
 static bool in_pace(struct admission *a, const struct admission_ask *ask)
 {
-	static const uint64_t ahead[PRIO_N] = { 0, 64, 56, 48 }; /* requests */
+	static const uint64_t ahead[PRIO_N] = { 0, AHEAD_MAX, 56, 48 }; /* requests */
 	uint64_t each = atomic_load_explicit(&a->each_us, memory_order_relaxed);
-	uint64_t now = ask->now_ms * 1000, next;
+	uint64_t now = ask->now_ms * 1000, work = each * work_of(a, ask->op) / WORK_ONE, from;
 	uint64_t at = atomic_load_explicit(&a->next_us, memory_order_relaxed);
 
 	if (each == 0 || ask->prio == PRIO_CRITICAL)
 		return true;
 	do {
-		if (at > now + ahead[ask->prio] * each)
+		/* A clock that was set back must not shut them out for that long. */
+		from = at > now && at <= now + 2 * AHEAD_MAX * each + 1000000 ? at : now;
+		if (from > now + ahead[ask->prio] * each)
 			return false;
-		next = (at > now ? at : now) + each * work_of(a, ask->op) / WORK_ONE;
-	} while (!atomic_compare_exchange_weak(&a->next_us, &at, next));
+	} while (!atomic_compare_exchange_weak(&a->next_us, &at, from + work));
 	return true;
 }
 
@@ -320,7 +324,8 @@ struct admission_say admission_judge(struct admission *a, const struct admission
 		return turn_away(a, ask, &c);
 	}
 	count(&a->admitted[ask->prio]);
-	add(&a->vectors_n, ask->op == OP_AUTH_INFO);
+	if (ask->op == OP_AUTH_INFO)
+		add(&a->vectors_n, 1);
 	if (!(rank & RANK_LATE))
 		count(&a->due);
 	return (struct admission_say){ .admit = true };

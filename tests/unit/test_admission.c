@@ -246,17 +246,38 @@ TEST(tenants_and_partners_get_a_fair_share)
 	}
 }
 
+/* What keeps the pace of those let in is time of day: set back, it must not shut out all but the critical. */
+TEST(a_clock_set_back_in_a_storm_shuts_nobody_out)
+{
+	struct admission *a = made((struct admission_conf){ .rate = 1000, .ceiling = 256 });
+	struct asker by = { .prio = PRIO_LOW, .per_ms = 10 };
+	unsigned int before;
+
+	load(a, &by, 1, NOW, 10000);
+	by.in = 0;
+	load(a, &by, 1, NOW + 10000, 5000);
+	before = by.in;
+	check(before > 1000);
+	by.in = 0;
+	load(a, &by, 1, NOW - 3600000, 5000);
+	check(by.in > before / 2);
+	admission_free(a);
+}
+
 TEST(the_overload_report_rises_with_the_storm_and_ends_with_it)
 {
 	struct admission *a = made((struct admission_conf){ .rate = 1000, .ceiling = 256 });
 	struct asker by = { .prio = PRIO_LOW, .per_ms = 10 };
-	struct overload before = admission_overload(a, NOW), storm, after;
+	struct overload before = admission_overload(a, NOW), early, storm, after;
 
 	check_eq(before.reduction, 0);
-	load(a, &by, 1, NOW, 10000);
+	load(a, &by, 1, NOW, 5000);
+	early = admission_overload(a, NOW + 5000);
+	load(a, &by, 1, NOW + 5000, 5000);
 	storm = admission_overload(a, NOW + 10000);
 	check(storm.reduction >= 80 && storm.reduction <= 100);
-	check(storm.validity_s >= 10 && storm.validity_s <= 1800);
+	/* as long as the target takes for all that is held back, which grows */
+	check(early.validity_s > 10 && storm.validity_s > early.validity_s && storm.validity_s < 1800);
 	check(storm.sequence > before.sequence);
 	by.per_ms = 1;
 	load(a, &by, 1, NOW + 11000, 1);
@@ -425,4 +446,5 @@ TESTS(T(workers_share_a_target_and_lose_no_count),
       T(appointments_are_booked_at_the_rate_that_can_be_spared),
       T(a_calendar_outlives_its_storm_until_the_last_booked_is_back),
       T(who_keeps_its_appointment_comes_before_its_class),
-      T(the_targets_own_report_is_heeded_until_it_ends))
+      T(the_targets_own_report_is_heeded_until_it_ends),
+      T(a_clock_set_back_in_a_storm_shuts_nobody_out))
