@@ -140,7 +140,9 @@ static uint8_t direction_of(const struct facts *f)
 
 static void take_row(const struct map_node *n, struct map_seen *seen, struct map_ask *a)
 {
-	const struct map_row *row = map_row(a->code);
+	/* Until phase 3 one operation carried messages both ways: in this context it is what 44 is now. */
+	uint32_t code = a->code == 46 && seen->context == 25 ? 44 : a->code;
+	const struct map_row *row = map_row(code);
 	struct facts *f = &a->facts;
 	bool begins = seen->tcap.shape->id == TCAP_BEGIN || seen->tcap.shape->id == TCAP_UNIDIRECTIONAL;
 
@@ -149,16 +151,10 @@ static void take_row(const struct map_node *n, struct map_seen *seen, struct map
 	f->category = CATEGORY_INTERNAL;
 	f->op = OP_OTHER;
 	if (a->known) {
-		uint8_t other = a->code < sizeof n->conf.category ? n->conf.category[a->code] : 0;
+		uint8_t other = code < sizeof n->conf.category ? n->conf.category[code] : 0;
 
 		f->op = row->op;
 		f->category = other ? other : row->category;
-		/* Until phase 3 one operation carried messages both ways; the context says which. */
-		if (a->code == 46 && seen->context == 25) {
-			f->op = OP_SMS_MT;
-			f->category = CATEGORY_SMS;
-			row = map_row(44);
-		}
 		f->form |= map_form_of_context(row, seen, begins);
 	}
 	f->direction = direction_of(f);
@@ -177,7 +173,7 @@ static bool is_late(const struct map_node *n, const struct map_seen *seen, const
 	if (id == TCAP_END)
 		return a->code != INFORM_SC;
 	if (!seen->dialogue)
-		return now_ms - n->first_ms >= n->conf.late_ms;
+		return map_aged(n->first_ms, now_ms, n->conf.late_ms);
 	return false;
 }
 

@@ -1,5 +1,7 @@
 #include "node/map_dialogue.h"
 
+#include "node/map_inside.h"
+
 #include <stdlib.h>
 
 #define WAYS 8
@@ -72,7 +74,7 @@ struct map_dialogue *map_dialogue_begin(struct map_dialogues *d, uint64_t key, u
 
 static struct map_dialogue *live(struct map_dialogue *x, uint64_t now_ms)
 {
-	if (now_ms - x->began_ms <= DIALOGUE_MS)
+	if (!map_aged(x->began_ms, now_ms, DIALOGUE_MS))
 		return x;
 	x->key[0] = 0;
 	return NULL;

@@ -16,6 +16,12 @@ enum map_to {
 
 #define MAP_CONTEXTS 3
 
+/* Older than that? Frames of a capture from several interfaces are not quite in order. */
+static inline bool map_aged(uint64_t began_ms, uint64_t now_ms, uint64_t limit_ms)
+{
+	return now_ms > began_ms && now_ms - began_ms > limit_ms;
+}
+
 struct map_row {
 	uint8_t category, op, oldest; /* enum category, enum op, version */
 	bool known;

@@ -1,5 +1,7 @@
 #include "node/sccp_join.h"
 
+#include "node/map_inside.h"
+
 #include <stdlib.h>
 
 struct piece {
@@ -49,7 +51,7 @@ static struct piece *find(struct sccp_join *j, uint64_t key, uint64_t now_ms)
 	for (size_t i = 0; i < j->n; i++) {
 		struct piece *p = &j->piece[i];
 
-		if (p->key != 0 && now_ms - p->began_ms > JOIN_MS)
+		if (p->key != 0 && map_aged(p->began_ms, now_ms, JOIN_MS))
 			p->key = 0;
 		if (p->key == key)
 			found = p;

@@ -77,7 +77,7 @@ static size_t open_length(struct rd *r)
 				fail(r, ERR_LENGTH);
 		} else if (s.tag == 0 && s.space == BER_UNIVERSAL) {
 			open--;
-			if (n != 0)
+			if (n != 0 || s.flags) /* 8.1.5: two zero octets, no other form */
 				fail(r, ERR_HEADER);
 		} else {
 			rd_take(r, n);

@@ -194,6 +194,20 @@ def test_categories_are_configured(records, tmp_path):
     assert inspect(records, path)["requests"][0]["check"] == "category.command"
     done = subprocess.run([BINARY, "inspect", path, "--json", "--config", config], capture_output=True, text=True, timeout=30, cwd=ROOT)
     assert json.loads(done.stdout)["requests"][0]["verdict"] == "pass"
+    # withdrawn in every version: in phase 2 mt-forwardSM had the code of mo-forwardSM
+    short = str(tmp_path / "short.pcap")
+    out = Capture(short)
+    for code, version in ((44, 3), (46, 2)):
+        for m in map_corpus.sms(code, ctx(0, map_corpus.imsi(map_corpus.ROAMER)), ctx(4, number(map_corpus.node(map_corpus.P1, MSC))), 25,
+                                version=version, who=MSC, to=map_corpus.MSC_US, ssn=MSC).messages():
+            out.add(m)
+    out.close()
+    assert [r["verdict"] for r in inspect(records, short)["requests"]] == ["pass"] * 2
+    conf["edge"]["map_categories"] = "mt-forwardSM=1"
+    with open(config, "w", encoding="ascii") as f:
+        json.dump(conf, f)
+    done = subprocess.run([BINARY, "inspect", short, "--json", "--config", config], capture_output=True, text=True, timeout=30, cwd=ROOT)
+    assert [r.get("check") for r in json.loads(done.stdout)["requests"]] == ["category.command"] * 2
     conf["edge"]["map_categories"] = "sendNothing=3"
     with open(config, "w", encoding="ascii") as f:
         json.dump(conf, f)

@@ -40,6 +40,8 @@ TEST(segments_are_put_together_in_their_order_only)
 	check_eq(sccp_join_take(j, segment(3, FIRST(3), 7), 1003).state, JOIN_WAITS);
 	check_eq(sccp_join_take(j, segment(3, 1, 7), 1003).state, JOIN_BROKEN); /* one is missing */
 	check_eq(sccp_join_take(j, segment(3, 0, 7), 1003).state, JOIN_BROKEN);
+	check_eq(sccp_join_take(j, segment(4, FIRST(1), 7), 1003).state, JOIN_WAITS);
+	check_eq(sccp_join_take(j, segment(4, 0, 7), 1002).state, JOIN_WHOLE); /* by another interface */
 	check_eq(sccp_join_take(j, segment(2, 0, 7), 1000 + JOIN_MS + 1).state, JOIN_BROKEN); /* too late */
 	got = sccp_join_take(j, segment(9, FIRST(0), 7), 1003);
 	check_eq(got.state, JOIN_WHOLE); /* a segmentation of one */
@@ -73,6 +75,7 @@ TEST(dialogues_are_found_from_both_sides_until_they_end)
 	x = map_dialogue_begin(d, key_of(d, 1), 1000);
 	x->imsi = 77;
 	check(map_dialogue_find(d, key_of(d, 1), 1001) == x);
+	check(map_dialogue_find(d, key_of(d, 1), 999) == x); /* frames are not quite in order */
 	check(!map_dialogue_find(d, key_of(d, 2), 1001));
 	map_dialogue_join(d, x, key_of(d, 2));
 	check(map_dialogue_find(d, key_of(d, 2), 1001) == x);

@@ -100,6 +100,9 @@ TEST(strings_in_pieces_and_other_odd_forms_are_refused)
 		{ VIEW_INIT("\x62\x08\x48\x04\x01\x02\x03\x04\x00\x00"), ERR_HEADER }, /* an end of nothing */
 		{ VIEW_INIT("\x62\x0c\x48\x04\x01\x02\x03\x04\x48\x04\x01\x02\x03\x04"), ERR_REPEATED },
 		{ VIEW_INIT("\x62\x09\x48\x04\x01\x02\x03\x04\x7f\x80\x00"), ERR_HEADER },
+		/* an open length is closed by two zero octets and by no other form of them */
+		{ VIEW_INIT("\x62\x80\x48\x04\x01\x02\x03\x04\x20\x00"), ERR_HEADER },
+		{ VIEW_INIT("\x62\x80\x48\x04\x01\x02\x03\x04\x00\x81\x00"), ERR_HEADER },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
