@@ -354,7 +354,12 @@ const struct storm_result *storm_play(const struct storm_conf *conf, uint32_t *a
 	run(WARM_S * 1000, (WARM_S + (conf->until_s ? conf->until_s : STORM_SECONDS)) * 1000);
 	sum_up();
 	if (again && calm) {
+		uint32_t served[PRIO_N], last_s = sim.result.last_s;
+
+		memcpy(served, sim.result.served, sizeof served);
 		*again = normal_again();
+		memcpy(sim.result.served, served, sizeof served); /* of the storm's devices */
+		sim.result.last_s = last_s;
 		*calm = !admission_stormy(sim.world.target) &&
 			judge_overload(sim.world.judge, 0, storm_world_ms(sim.now)).reduction == 0;
 	}
