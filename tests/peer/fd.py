@@ -146,21 +146,25 @@ class FreeDiameter:
         assert ok, f"no connection {self.host} -> {host}: {self.tail()}"
         return self
 
-    def request(self, command, avps, timeout=8):
-        """The answer, or None if freeDiameter got none that it accepts."""
+    def _told(self, what, command, text, timeout):
         with self.changed:
             self.tag += 1
             tag = self.tag
-        self._line("send", str(tag), command, words(avps))
+        self._line(what, str(tag), command, text)
         with self.changed:
             self.changed.wait_for(lambda: tag in self.answers, timeout)
-            event = self.answers.pop(tag, {"event": "timeout"})
+            return self.answers.pop(tag, {"event": "timeout"})
+
+    def request(self, command, avps, timeout=8):
+        """The answer, or None if freeDiameter got none that it accepts."""
+        event = self._told("send", command, words(avps), timeout)
         assert event["event"] != "error", f"freeDiameter refuses to send: {event['why']}"
         return Message(bytes.fromhex(event["hex"])) if event["event"] == "answer" else None
 
     def reply(self, command, avps):
         """What to answer to `command` from now on; None: nothing at all."""
-        self._line("answer", command, words(avps or []))
+        event = self._told("answer", command, words(avps or []), 8)
+        assert event["event"] == "set", event
 
     def expect(self, command, imsi=None, timeout=5):
         return await_request(self.received, command, imsi, timeout)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -144,6 +145,9 @@ class Merlon:
             poll(self._ready, timeout, lambda: f"/readyz: {self.tail()}")
         if "edge" in self.roles:
             poll(self._listens, timeout, lambda: f"the edge's port: {self.tail()}")
+        if {"edge", "home", "watch"} <= set(self.roles):
+            poll(lambda: re.search(r'^merlon_edge_peers_open\{.*kind="home"\} [1-9]', self.metrics(), re.M), timeout,
+                 lambda: f"home behind the edge: {self.tail()}")
         return self
 
     def _listens(self):

@@ -3,14 +3,14 @@
  * LoadExtension = "fdx_mme.fdx" : "/path/of/a.sock"; one client connects there and writes lines:
  *
  *   send TAG COMMAND AVPS   send a request; TAG (a number) marks what comes back
- *   answer COMMAND AVPS     what to answer to this command from now on; no AVPS: do not answer
+ *   answer TAG COMMAND AVPS what to answer to this command from now on; no AVPS: do not answer
  *   peers                   name the peers and their states
  *
  * COMMAND is AIR, ULR, PUR, NOR, ECR, CLR, IDR, DSR or RSR. AVPS are words: Name=value, where
  * 0x1f2e is a value in hex, and Name{ ... } for a group. Session-Id, Origin-Host and Origin-Realm
  * are added where a request names none. Back come JSON lines:
  *
- *   {"event":"answer","tag":1,"hex":"01..."}      also "timeout", and "error" with "why"
+ *   {"event":"answer","tag":1,"hex":"01..."}      also "timeout", "set", and "error" with "why"
  *   {"event":"request","hex":"01..."}             a request that was received
  *   {"event":"peer","host":"...","state":"STATE_OPEN"}
  *
@@ -349,18 +349,21 @@ static int take_request(struct msg **msg, struct avp *avp, struct session *sessi
 static void set_reply(char *line)
 {
 	char *save = NULL;
-	struct command *c = find_command(strtok_r(line, " \n", &save));
-	const char *wrong;
-	struct items *x, *old;
+	unsigned long tag = strtoul(strtok_r(line, " ", &save) ?: "0", NULL, 0);
+	struct command *c = find_command(strtok_r(NULL, " \n", &save));
+	const char *wrong = c ? NULL : "command";
+	struct items *x = c && save && save[strspn(save, " \n")] ? read_items(save, &wrong) : NULL, *old;
 
-	if (!c)
+	if (wrong) {
+		say("{\"event\":\"error\",\"tag\":%lu,\"why\":\"%s\"}\n", tag, wrong);
 		return;
-	x = save && save[strspn(save, " \n")] ? read_items(save, &wrong) : NULL;
+	}
 	pthread_rwlock_wrlock(&reply_lock);
 	old = c->reply;
 	c->reply = x;
 	pthread_rwlock_unlock(&reply_lock);
 	free_items(old);
+	say("{\"event\":\"set\",\"tag\":%lu}\n", tag);
 }
 
 static void say_peer(struct peer_hdr *peer)
