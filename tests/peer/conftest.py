@@ -19,7 +19,8 @@ CAPTURE_IMSI = "999707364000060"  # of the real MME's requests (test_captures.py
 
 
 # What must not fail even once: a registration, a sequence number or a key that is lost now and then is lost.
-ONCE = ("test_durable", "test_keeping", "test_compromise", "test_rig")
+ONCE = ("test_durable", "test_keeping", "test_compromise", "test_vault", "test_secrets", "test_receipts", "test_upgrade",
+        "outlives")
 
 
 def pytest_collection_modifyitems(items):

@@ -1,5 +1,6 @@
 """Keys from who makes the cards: CMS made with the openssl command, taken in when a supplier's record vouches for it,
 refused with a reason that the journal keeps otherwise; and keys that never leave in clear (R-5.1.1.4.c, R-2.b)."""
+import itertools
 import json
 import os
 import shutil
@@ -9,7 +10,9 @@ import subprocess
 import pytest
 from ask import air
 from diameter import Client, plmn, poll
-from merlon import BINARY, HOME, ROOT, Merlon, free_port, keys, usim
+from merlon import BINARY, HOME, ROOT, Merlon, keys, usim
+
+serial = itertools.count()
 
 HEADER = "imsi,iccid,alg,k,opc,amf,tenant,profile"
 ICCID = {"giesecke": "89999700000000001", "thalia": "89999700000000002"}  # how those of each begin
@@ -90,7 +93,7 @@ class World:
                               "DESC LIMIT 1").fetchone()
 
     def served(self, imsi):
-        n = Client(self.m.home_port, f"n{free_port()}.{HOME}", HOME)
+        n = Client(self.m.home_port, f"n{next(serial)}.{HOME}", HOME)
         try:
             answer = n.request("AIR", air(imsi))
             if answer is None or answer.result != 2001:

@@ -358,7 +358,7 @@ def test_who_may_not_use_wifi_gets_an_eap_failure(wifi, method, why):
     o = wifi.try_it(method, imsi)
     o.refused()
     assert o.card.did == []
-    assert "External server reported failure" in o.server  # to be checked against what hostapd prints
+    assert "External server reported failure" in o.server
     e = wifi.merlon.event(since, event="home.wifi_refused", imsi=imsi)
     code, clause = {"unknown": (5001, "R-5.6.b"), "barred": (5004, "R-5.7.3.b"),
                     "suspended": (5420, "R-5.7.1.a")}.get(why, (5450, "R-5.3.a"))

@@ -1,4 +1,4 @@
-"""MSCs and SGSNs of Osmocom register with home by GSUP: issue 4, what must be shown 4."""
+"""MSCs and SGSNs of Osmocom register with home by GSUP (R-5.1.b, R-5.1.c)."""
 import os
 import shutil
 import signal

@@ -1,5 +1,6 @@
 """No byte of a key in a core, a log, a file or swap (R-2.b): known keys are loaded, vectors made of them, and then all
 that can be looked into is searched, as root."""
+import itertools
 import os
 import re
 import resource
@@ -10,10 +11,11 @@ import tuak
 from ask import air
 from diameter import Client, plmn, poll
 from memory import core, data_key, held, places, search
-from merlon import HOME, Merlon, free_port, keys, usim
+from merlon import HOME, Merlon, keys, usim
 from process import roles
 from test_tuak import HEADER
 
+serial = itertools.count()
 SIMS = [f"9997090000010{i:02d}" for i in range(4)]
 TUAK = "999709000002005"
 TOP, TUAK_K = os.urandom(32), os.urandom(32)
@@ -38,7 +40,7 @@ def site(work):
 @pytest.fixture(scope="module")
 def secrets(site):
     """By name, once vectors were made with each."""
-    n = Client(site.home_port, f"n{free_port()}.{HOME}", HOME)
+    n = Client(site.home_port, f"n{next(serial)}.{HOME}", HOME)
     for _ in range(20):
         for imsi in SIMS:
             answer = poll(lambda i=imsi: (lambda a: a if a and a.result == 2001 else None)(

@@ -1,6 +1,5 @@
 """The vault's master key: in a file and in a PKCS#11 token (SoftHSM2), changed on the running system, never given to a
-token that refuses the PIN twice (R-2.b, R-3.1.c). Issue: "The vault under SoftHSM2: start, rotate under load, refuse a
-wrong PIN"."""
+token that refuses the PIN twice (R-2.b, R-3.1.c)."""
 import json
 import os
 import random
