@@ -8,6 +8,7 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libssl-dev liblmdb-de
   libipsec-mb-dev libroaring-dev libp11-kit-dev nettle-dev"
 test_packages="python3 python3-pytest python3-pytest-rerunfailures python3-scapy python3-lmdb python3-jwt python3-cryptography jose tshark libwireshark-data freediameterd freediameter-extensions
   libfreediameter-dev libosmocore-dev libosmo-gsup-client-dev osmo-sgsn openssl procps curl hostapd eapoltest softhsm2 opensc gdb"
+bench_packages="osmo-hlr"
 # debootstrap, systemd-container and the rest: for the test, which boots a Debian of its own.
 package_packages="debhelper dpkg-dev fakeroot lintian debootstrap systemd-container util-linux"
 fuzz_packages="clang libclang-rt-14-dev"
@@ -131,12 +132,16 @@ fuzz() {
 }
 
 bench() {
-	build
 	if [ $# = 0 ]; then
-		ls bench
+		for f in bench/*.sh; do
+			basename "$f" .sh
+		done
 	else
 		name=$1
 		shift
+		# shellcheck disable=SC2086
+		need $build_packages $test_packages $bench_packages
+		build
 		exec sh "bench/$name.sh" "$B" "$@"
 	fi
 }

@@ -134,6 +134,8 @@ def main():
         rows["Merlon home"] = merlon(work, imsis, seconds)
         if shutil.which("osmo-hlr"):
             rows["osmo-hlr"] = osmo_hlr(work, imsis, seconds)
+        else:
+            print("osmo-hlr is not installed: Merlon alone")
     finally:
         shutil.rmtree(work, ignore_errors=True)
     for name, (rate, cpu) in rows.items():

@@ -1,10 +1,13 @@
 #!/bin/sh
 # bench/map.sh BUILD [TRANSACTIONS]: that many honest roaming transactions over MAP (default 100000), and the attacks, through
-# merlon inspect with records: what is refused, and how long each message took from the packet to the verdict.
+# merlon inspect with records: what is refused, and what a message costs, the start of the program and its report included.
 set -eu
 B=$1
 N=${2:-100000}
 W=$(mktemp -d /tmp/merlon-map.XXXXXX)
+P=
+trap '[ -z "$P" ] || { kill $P 2>/dev/null; wait $P 2>/dev/null; } || true; rm -rf "$W"' EXIT
+trap 'exit 1' INT TERM
 M="$B/src/cli/merlon"
 port=3868
 cat >"$W/merlon.yaml" <<Y
@@ -15,11 +18,17 @@ edge: { listen: ["tcp:127.0.0.1:$port"], home: ["tcp:127.0.0.1:3870"] }
 Y
 "$M" run --config "$W/merlon.yaml" --demo >"$W/log" 2>&1 &
 P=$!
-trap 'kill $P 2>/dev/null; wait $P 2>/dev/null || true; rm -rf "$W"' EXIT
+up=
 for _ in $(seq 120); do
-	"$M" show network 99970 --config "$W/merlon.yaml" >/dev/null 2>&1 && break
+	"$M" show network 99970 --config "$W/merlon.yaml" >/dev/null 2>&1 && up=1 && break
+	kill -0 $P 2>/dev/null || break
 	sleep 0.5
 done
+[ -n "$up" ] || {
+	echo "map.sh: merlon did not start (does another use port $port, 3870 or 9464?):" >&2
+	tail -n 5 "$W/log" >&2
+	exit 1
+}
 "$M" set network 310260 realm=epc.mnc260.mcc310.3gppnetwork.org trust=trusted lat_cdeg=3405 lon_cdeg=-11824 \
 	numbers=1999 "apps=s6a map" --config "$W/merlon.yaml" >/dev/null
 "$M" set profile tracker tenant=meters "rats=geran utran" "services=sms-mo sms-mt" \
