@@ -30,6 +30,7 @@ struct conn *conn_new(struct loop *l, const struct conn_ops *ops, void *ctx, boo
 	l->inbound_n += inbound;
 	l->dial_n += !inbound;
 	*c = (struct conn){ .loop = l, .ops = ops, .ctx = ctx, .inbound = inbound, .fd = -1,
+			    .ppid = SCTP_PPID_DIAMETER,
 			    .id = (uint32_t)l->gens[slot] << 16 | slot };
 	c->deadline_ms = l->now_ms + l->limits.handshake_ms;
 	return c;

@@ -33,7 +33,7 @@
 #define SCTP_RTO_MAX_MS     3000
 #define SCTP_PATH_RTX       2
 #define SCTP_HEARTBEAT_MS   5000
-#define SCTP_PPID_DIAMETER 46 /* RFC 6733 §11.4; the peers of this issue speak nothing else */
+#define SCTP_PPID_DIAMETER 46 /* RFC 6733 §11.4 */
 
 /* Anything that epoll can wake us for; first in what it belongs to. */
 struct source {
@@ -76,6 +76,9 @@ struct conn {
 	uint32_t armed;          /* epoll events asked for */
 	int fd;                  /* -1: the transport has none */
 	uint16_t port;
+	uint32_t ppid;
+	uint16_t streams;        /* SCTP: that we may send on; 0: not known */
+	uint8_t stream;          /* that the message being written wants */
 	uint8_t link, state;     /* enum link, enum conn_state */
 	bool inbound, announced, dirty, again, want_out, whole, heard, eof, stranger, paused;
 	char address[48], local[48];
@@ -218,6 +221,7 @@ void conn_arm(struct conn *c, uint32_t events);
 void conn_dirty(struct conn *c);
 /* ERR_AGAIN, or ERR_IO with c->why set. */
 enum err conn_errno(struct conn *c, int error);
+uint16_t conn_stream(const struct conn *c); /* of the message being written */
 bool buf_room(struct buf *b, size_t n, size_t max);
 void conn_flush_all(struct loop *l);
 void conn_names(struct conn *c, const struct sockaddr *peer, const struct sockaddr *own);

@@ -98,6 +98,10 @@ struct conn *loop_connect(struct loop *l, const struct endpoint *e, struct tls *
 /* Queue bytes; written at the end of the batch. Copies. False: too much waits, the connection is
  * being closed. */
 bool conn_write(struct conn *c, struct view bytes);
+/* The same, by a stream of the association: 0, or any number, of which one flow has always the same. It is
+ * taken modulo the streams that there are, stream 0 left out where there are others. Other transports take
+ * no notice. */
+bool conn_write_on(struct conn *c, struct view bytes, uint8_t stream);
 /* The user knows who this is, and will see to it: it counts no more among the strangers, and is served
  * before them. */
 void conn_proven(struct conn *c);
@@ -105,6 +109,9 @@ void conn_proven(struct conn *c);
 void conn_close(struct conn *c);
 struct conn_info conn_info(const struct conn *c);
 void conn_set_user(struct conn *c, void *user);
+/* SCTP: the payload protocol identifier of what is written from now on; until then Diameter's, 46. */
+#define PPID_M3UA 3 /* RFC 4666 §1.4.6 */
+void conn_set_ppid(struct conn *c, uint32_t ppid);
 void *conn_user(const struct conn *c);
 /* A number unique in this loop for its life; never 0. And back: NULL when it is gone. */
 uint32_t conn_id(const struct conn *c);

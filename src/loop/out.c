@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define BUF_MIN     4096u
-#define PREFIX_SIZE sizeof(uint32_t) /* before each message waiting for a message transport */
+#define PREFIX_SIZE sizeof(uint32_t) /* before each message waiting for a message transport: stream, length */
+#define LENGTH      0xffffffu
 
 void conn_arm(struct conn *c, uint32_t events)
 {
@@ -56,6 +57,13 @@ enum err conn_errno(struct conn *c, int error)
 	return ERR_IO;
 }
 
+uint16_t conn_stream(const struct conn *c)
+{
+	if (c->stream == 0 || c->streams < 2)
+		return 0;
+	return (uint16_t)(1 + c->stream % (c->streams - 1));
+}
+
 void conn_dirty(struct conn *c)
 {
 	if (c->dirty)
@@ -67,13 +75,18 @@ void conn_dirty(struct conn *c)
 
 bool conn_write(struct conn *c, struct view bytes)
 {
+	return conn_write_on(c, bytes, 0);
+}
+
+bool conn_write_on(struct conn *c, struct view bytes, uint8_t stream)
+{
 	size_t prefix = c->via->messages ? PREFIX_SIZE : 0, max = c->loop->limits.out_max;
-	uint32_t n = (uint32_t)bytes.n;
+	uint32_t n = (uint32_t)stream << 24 | (uint32_t)bytes.n;
 	struct buf *b = &c->out;
 
 	if (c->state != CONN_UP && c->state != CONN_HANDSHAKE)
 		return false;
-	if (bytes.n > max || b->n - b->head + prefix > max - bytes.n ||
+	if (bytes.n > max || (prefix > 0 && bytes.n > LENGTH) || b->n - b->head + prefix > max - bytes.n ||
 	    !buf_room(b, prefix + bytes.n, max)) {
 		conn_cut(c, CUT_OUTPUT, "too much output waits");
 		return false;
@@ -101,7 +114,7 @@ void conn_close(struct conn *c)
 }
 
 /* The next bytes to write: all that wait, or one message. */
-static struct view next(const struct conn *c)
+static struct view next(struct conn *c)
 {
 	const struct buf *b = &c->out;
 	uint32_t n;
@@ -109,7 +122,8 @@ static struct view next(const struct conn *c)
 	if (!c->via->messages)
 		return (struct view){ b->p + b->head, b->n - b->head };
 	memcpy(&n, b->p + b->head, sizeof n);
-	return (struct view){ b->p + b->head + PREFIX_SIZE, n };
+	c->stream = (uint8_t)(n >> 24);
+	return (struct view){ b->p + b->head + PREFIX_SIZE, n & LENGTH };
 }
 
 /* What waits for a peer that takes no more is counted, and bounded for all of them together; one
@@ -239,6 +253,11 @@ struct conn_info conn_info(const struct conn *c)
 void conn_set_user(struct conn *c, void *user)
 {
 	c->user = user;
+}
+
+void conn_set_ppid(struct conn *c, uint32_t ppid)
+{
+	c->ppid = ppid;
 }
 
 void *conn_user(const struct conn *c)

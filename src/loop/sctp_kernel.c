@@ -17,6 +17,17 @@ bool sctp_kernel_has(void)
 	return fd >= 0;
 }
 
+static enum err kernel_handshake(struct conn *c)
+{
+	struct sctp_status status = { 0 };
+	socklen_t n = sizeof status;
+	enum err err = tcp_connected(c);
+
+	if (!err && getsockopt(c->fd, IPPROTO_SCTP, SCTP_STATUS, &status, &n) == 0)
+		c->streams = status.sstat_outstrms;
+	return err;
+}
+
 static enum err kernel_read(struct conn *c, uint8_t *p, size_t n, size_t *got)
 {
 	struct iovec iov = { p, n };
@@ -35,7 +46,7 @@ static enum err kernel_read(struct conn *c, uint8_t *p, size_t n, size_t *got)
 static enum err kernel_write(struct conn *c, struct view bytes, size_t *done)
 {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(struct sctp_sndinfo))] = { 0 };
-	struct sctp_sndinfo info = { .snd_ppid = htonl(SCTP_PPID_DIAMETER) };
+	struct sctp_sndinfo info = { .snd_ppid = htonl(c->ppid), .snd_sid = conn_stream(c) };
 	union {
 		const uint8_t *from;
 		void *to;
@@ -75,7 +86,7 @@ static bool kernel_pending(struct conn *c)
 }
 
 const struct transport via_sctp_kernel = {
-	.handshake = tcp_connected,
+	.handshake = kernel_handshake,
 	.read = kernel_read,
 	.write = kernel_write,
 	.shut = kernel_shut,

@@ -240,13 +240,11 @@ static enum err usr_handshake(struct conn *c)
 
 	if (usrsctp_getsockopt(u->so, SOL_SOCKET, SO_ERROR, &error, &error_n) == 0 && error)
 		return conn_errno(c, error);
-	if (!c->inbound) {
-		if (usrsctp_getsockopt(u->so, IPPROTO_SCTP, SCTP_STATUS, &status, &n))
-			return usrsctp_get_events(u->so) & SCTP_EVENT_ERROR ? conn_errno(c, ECONNREFUSED) :
-									     ERR_AGAIN;
-		if (status.sstat_state != SCTP_ESTABLISHED)
-			return ERR_AGAIN;
-	}
+	if (usrsctp_getsockopt(u->so, IPPROTO_SCTP, SCTP_STATUS, &status, &n) && !c->inbound)
+		return usrsctp_get_events(u->so) & SCTP_EVENT_ERROR ? conn_errno(c, ECONNREFUSED) : ERR_AGAIN;
+	if (!c->inbound && status.sstat_state != SCTP_ESTABLISHED)
+		return ERR_AGAIN;
+	c->streams = status.sstat_outstrms;
 	take_local(c, u->so);
 	return ERR_OK;
 }
@@ -272,7 +270,7 @@ static enum err usr_read(struct conn *c, uint8_t *p, size_t n, size_t *got)
 static enum err usr_write(struct conn *c, struct view bytes, size_t *done)
 {
 	struct usr *u = c->session;
-	struct sctp_sndinfo info = { .snd_ppid = htonl(SCTP_PPID_DIAMETER) };
+	struct sctp_sndinfo info = { .snd_ppid = htonl(c->ppid), .snd_sid = conn_stream(c) };
 	ssize_t r = usrsctp_sendv(u->so, bytes.p, bytes.n, NULL, 0, &info, sizeof info,
 				  SCTP_SENDV_SNDINFO, 0);
 

@@ -68,15 +68,16 @@ void m3ua_node_free(struct m3ua_node *n);
  * link, which the caller should then close. */
 enum err MUST_USE m3ua_node_up(struct m3ua_node *n, size_t group, uint32_t conn, bool outbound,
 			       uint64_t now);
-void m3ua_node_frame(struct m3ua_node *n, uint32_t conn, struct view frame, struct arena *mem, uint64_t now);
+void m3ua_node_frame(struct m3ua_node *n, uint32_t conn, struct view frame, struct arena *mem,
+		     uint64_t now);
 void m3ua_node_down(struct m3ua_node *n, uint32_t conn, uint64_t now);
 void m3ua_node_tick(struct m3ua_node *n, uint64_t now); /* every 100 ms or so */
 /* Take traffic off: ASPIA and ASPDN where we ask, NTFY where we answer. The caller closes the links. */
 void m3ua_node_stop(struct m3ua_node *n, uint64_t now);
 
-/* Send a user message by a server. d->user is copied. ERR_NOT_FOUND: it has no active link, or the point code
- * was said to be unreachable; ERR_LENGTH: longer than M3UA_USER_MAX; ERR_FULL: no room to keep it for a server
- * that is waited for. */
+/* Send a user message by a server. d->user is copied. ERR_NOT_FOUND: it has no active link, or the point
+ * code was said to be unreachable; ERR_LENGTH: longer than M3UA_USER_MAX; ERR_FULL: no room to keep it for a
+ * server that is waited for. */
 enum err MUST_USE m3ua_node_send(struct m3ua_node *n, size_t server, const struct m3ua_data *d, uint64_t now);
 
 /* The server behind which a point code is, among those `among` (a bit each): one that names it, else one that
