@@ -1,0 +1,221 @@
+/* What readers do, and the memory. Changes: session_write.c. */
+#include "inspect/session_in.h"
+
+#include "base/big.h"
+
+#define TRIES     64
+#define CHAIN_MAX 64 /* cells of a chain that a reader follows: one that is being rebuilt could go in a ring */
+#define MAX_MAX   (1u << 24)
+
+static size_t rounded(size_t n)
+{
+	return (n + 63) & ~(size_t)63;
+}
+
+static void lay_out(struct sessions *s, uint8_t *at)
+{
+	s->row = (struct row *)(void *)at;
+	at += rounded(s->max * sizeof *s->row);
+	s->cell = (struct key_cell *)(void *)at;
+	at += rounded((s->cell_n + 1) * sizeof *s->cell);
+	s->head = (_Atomic uint32_t *)(void *)at;
+	at += rounded((s->mask + 1) * sizeof *s->head);
+	s->sims = (uint32_t *)(void *)at;
+}
+
+struct sessions *sessions_new(size_t max, uint32_t idle_s, const uint8_t key[HASH_KEY])
+{
+	uint32_t heads = 1024, cells;
+	struct sessions *s;
+	size_t bytes;
+
+	if (max == 0 || max > MAX_MAX)
+		return NULL;
+	cells = (uint32_t)max * SESSION_TUNNELS;
+	while (heads < cells)
+		heads *= 2;
+	bytes = rounded(sizeof *s) + rounded(max * sizeof *s->row) + rounded((cells + 1) * sizeof *s->cell) +
+		rounded(heads * sizeof *s->head) + rounded(heads * sizeof *s->sims);
+	s = big_new(bytes);
+	if (!s)
+		return NULL;
+	s->bytes = bytes;
+	s->max = (uint32_t)max;
+	s->cell_n = cells;
+	s->mask = heads - 1;
+	s->idle_s = idle_s;
+	s->fresh_cell = 1;
+	memcpy(s->hash_key, key, HASH_KEY);
+	lay_out(s, (uint8_t *)s + rounded(sizeof *s));
+	if (pthread_mutex_init(&s->writing, NULL) == 0)
+		return s;
+	big_free(s, bytes);
+	return NULL;
+}
+
+void sessions_free(struct sessions *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_destroy(&s->writing);
+	big_free(s, s->bytes);
+}
+
+uint32_t sessions_max(const struct sessions *s)
+{
+	return s->max;
+}
+
+size_t sessions_bytes(const struct sessions *s)
+{
+	return s->bytes;
+}
+
+size_t sessions_n(const struct sessions *s)
+{
+	return atomic_load_explicit(&s->n, memory_order_relaxed);
+}
+
+/* IPv4 as RFC 4291 maps it, so that both forms of it are one. A device's IPv6 is its prefix. */
+struct key session_key(enum session_plane plane, struct view address, uint32_t teid)
+{
+	struct rd r = { .left = address };
+	struct key k = { .what = WHAT(teid, plane) };
+
+	if (address.n == 4) {
+		k.low = 0xffff00000000u | rd_be(&r, 4);
+	} else {
+		k.high = rd_be64(&r, 8);
+		k.low = rd_be64(&r, 8);
+	}
+	if (plane == PLANE_DEVICE && k.high != 0)
+		k.low = 0;
+	return k;
+}
+
+uint32_t session_bucket(const struct sessions *s, const struct key *k)
+{
+	uint64_t address = k->high == 0 ? k->low : hash_u64(s->hash_key, k->high, k->low);
+
+	return (uint32_t)hash_u64(s->hash_key, k->what, address) & s->mask;
+}
+
+void session_load(const struct row *r, struct session *out)
+{
+	uint64_t w[ROW_WORDS];
+
+	for (size_t i = 0; i < ROW_WORDS; i++)
+		w[i] = atomic_load_explicit(&r->word[i], memory_order_relaxed);
+	memcpy(out, w, sizeof w);
+}
+
+static bool unchanged(const _Atomic uint32_t *seq, uint32_t was)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(seq, memory_order_relaxed) == was;
+}
+
+static bool node_lives(const struct sessions *s, uint16_t node, uint16_t life)
+{
+	return node == 0 || node >= NODES ||
+	       atomic_load_explicit(&s->node_life[node], memory_order_relaxed) == life;
+}
+
+bool session_lives(const struct sessions *s, const struct session *is)
+{
+	return node_lives(s, is->near, is->near_life) && node_lives(s, is->far, is->far_life);
+}
+
+bool sessions_get(const struct sessions *s, uint32_t id, uint32_t life, struct session *out)
+{
+	const struct row *r = &s->row[id < s->max ? id : 0];
+
+	for (size_t try = 0; id < s->max && try < TRIES; try++) {
+		uint32_t seq = atomic_load_explicit(&r->seq, memory_order_acquire);
+
+		if (seq & 1)
+			continue;
+		session_load(r, out);
+		if (unchanged(&r->seq, seq))
+			return out->life == life && life != 0 && session_lives(s, out);
+	}
+	return false;
+}
+
+bool sessions_apn(const struct sessions *s, uint32_t id, uint32_t life, char apn[SESSION_APN])
+{
+	const struct row *r = &s->row[id < s->max ? id : 0];
+	struct session is;
+	uint32_t seq = atomic_load_explicit(&r->seq, memory_order_acquire);
+
+	apn[0] = 0;
+	if (!sessions_get(s, id, life, &is))
+		return false;
+	memcpy(apn, r->apn, SESSION_APN); /* written once in a life */
+	apn[SESSION_APN - 1] = 0;
+	return unchanged(&r->seq, seq) || sessions_get(s, id, life, &is);
+}
+
+/* The cell with this key: its words 0 and 1. */
+static bool find(const struct sessions *s, const struct key *k, uint64_t *what, uint64_t *whose)
+{
+	uint32_t bucket = session_bucket(s, k);
+	const _Atomic uint32_t *stripe = &s->stripe[bucket % STRIPES];
+
+	for (size_t try = 0; try < TRIES; try++) {
+		uint32_t seq = atomic_load_explicit(stripe, memory_order_acquire);
+		uint32_t at = atomic_load_explicit(&s->head[bucket], memory_order_relaxed);
+		bool found = false;
+
+		if (seq & 1)
+			continue;
+		for (size_t n = 0; at != 0 && at <= s->cell_n && n < CHAIN_MAX && !found; n++) {
+			const struct key_cell *c = &s->cell[at];
+
+			*what = atomic_load_explicit(&c->word[0], memory_order_relaxed);
+			*whose = atomic_load_explicit(&c->word[1], memory_order_relaxed);
+			found = (*what & WHAT_MASK) == k->what &&
+				atomic_load_explicit(&c->word[2], memory_order_relaxed) == k->high &&
+				atomic_load_explicit(&c->word[3], memory_order_relaxed) == k->low;
+			at = atomic_load_explicit(&c->next, memory_order_relaxed);
+		}
+		if (unchanged(stripe, seq))
+			return found;
+	}
+	return false;
+}
+
+static bool take(struct sessions *s, uint64_t whose, uint32_t now_s, struct session *out)
+{
+	uint32_t id = (uint32_t)(whose >> 32);
+	_Atomic uint32_t *seen_s;
+
+	if (!sessions_get(s, id, (uint32_t)whose, out))
+		return false;
+	seen_s = &s->row[id].seen_s;
+	if (atomic_load_explicit(seen_s, memory_order_relaxed) != now_s)
+		atomic_store_explicit(seen_s, now_s, memory_order_relaxed);
+	return true;
+}
+
+bool sessions_tunnel(struct sessions *s, enum session_plane plane, struct view address, uint32_t teid,
+		     uint32_t now_s, struct session_hit *out)
+{
+	struct key k = session_key(plane, address, teid);
+	uint64_t what, whose;
+
+	if (!find(s, &k, &what, &whose) || !take(s, whose, now_s, &out->is))
+		return false;
+	out->up = what >> 16 & 1;
+	out->ebi = (uint8_t)(what >> 8);
+	out->qci = (uint8_t)what;
+	return true;
+}
+
+bool sessions_device(struct sessions *s, struct view address, uint32_t now_s, struct session *out)
+{
+	struct key k = session_key(PLANE_DEVICE, address, 0);
+	uint64_t what, whose;
+
+	return find(s, &k, &what, &whose) && take(s, whose, now_s, out);
+}
