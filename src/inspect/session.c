@@ -4,7 +4,7 @@
 #include "base/big.h"
 
 #define TRIES     64
-#define CHAIN_MAX 64 /* cells of a chain that a reader follows: one that is being rebuilt could go in a ring */
+#define CHAIN_MAX 64 /* cells that a reader follows: a chain that is being changed may go in a ring */
 #define MAX_MAX   (1u << 24)
 
 static size_t rounded(size_t n)

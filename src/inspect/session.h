@@ -24,7 +24,7 @@ struct session {
 	uint8_t ebi, qci;            /* of the default bearer; GTPv1: NSAPI, 0 */
 	uint8_t home;                /* our subscriber, or at least anchored at a gateway of ours */
 	uint8_t target;              /* 1 + number of the gateway's admission; 0: none */
-	uint16_t near, far;          /* nodes, by sessions_node(): the visited one, and the gateway; 0: not known */
+	uint16_t near, far;          /* nodes, by sessions_node(): visited, gateway; 0: not known */
 	uint16_t near_life, far_life;
 	uint32_t born_s;
 	uint16_t spare;

@@ -165,7 +165,8 @@ static uint16_t place_for(const struct sessions *s, const uint8_t address[16])
 
 		if (x->used && memcmp(x->address, address, 16) == 0)
 			return n;
-		if (x->held == 0 && (best == 0 || !x->used || (s->node[best].used && x->seen_s < s->node[best].seen_s)))
+		if (x->held == 0 && (best == 0 || !x->used ||
+				     (s->node[best].used && x->seen_s < s->node[best].seen_s)))
 			best = n;
 	}
 	return best;
