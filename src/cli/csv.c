@@ -30,7 +30,7 @@ enum err csv_header(struct csv_header *h, struct view line)
 		int *to;
 	} row[] = {{"imsi", &h->imsi}, {"iccid", &h->iccid}, {"alg", &h->alg}, {"k", &h->k}, {"opc", &h->opc},
 		   {"op", &h->op},     {"topc", &h->topc}, {"amf", &h->amf},
-		   {"tuak", &h->tuak}};
+		   {"tuak", &h->tuak}, {"test", &h->test}};
 
 	struct line l = {line, true};
 
@@ -67,9 +67,9 @@ static struct view cell_as_is(struct line *l)
 enum err csv_split(const struct csv_header *h, struct view line, struct csv_keys *keys,
 		   struct wr *rest)
 {
-	const int at[] = {h->imsi, h->iccid, h->alg, h->k, h->opc, h->op, h->topc, h->amf, h->tuak};
+	const int at[] = {h->imsi, h->iccid, h->alg, h->k, h->opc, h->op, h->topc, h->amf, h->tuak, h->test};
 	struct view *to[] = {&keys->imsi, &keys->iccid, &keys->alg, &keys->k, &keys->opc,
-			     &keys->op,	  &keys->topc, &keys->amf,  &keys->tuak};
+			     &keys->op,	  &keys->topc, &keys->amf,  &keys->tuak,  &keys->test};
 
 	struct line l = {line, true};
 

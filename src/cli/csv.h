@@ -6,7 +6,7 @@
 #define CSV_COLUMNS 40
 
 struct csv_header {
-	int imsi, iccid, alg, k, opc, op, topc, amf, tuak; /* column numbers; -1: none */
+	int imsi, iccid, alg, k, opc, op, topc, amf, tuak, test; /* column numbers; -1: none */
 	int n;
 };
 
@@ -14,7 +14,7 @@ struct csv_header {
 enum err MUST_USE csv_header(struct csv_header *h, struct view line);
 
 struct csv_keys {
-	struct view imsi, iccid, alg, k, opc, op, topc, amf, tuak;
+	struct view imsi, iccid, alg, k, opc, op, topc, amf, tuak, test;
 	bool any; /* some key column is not empty */
 };
 /* Cut the key columns out of a line and write it without their values. ERR_LENGTH: more columns

@@ -2,40 +2,39 @@
 
 #include <stdlib.h>
 
-/* What cards have beside MILENAGE and TUAK, and why none of it is taken. Not for a subscription in test
- * either: what is tested would not be what is served. */
-static const struct {
-	const char *name, *why;
-} refused[] = {
 #define BROKEN "alg: COMP128-1 and -2 are broken: K is read out of a card in minutes (R-5.2.1.b)"
-	{"comp128", BROKEN},
-	{"comp128-1", BROKEN},
-	{"comp128-2", BROKEN},
-	{"comp128v1", BROKEN},
-	{"comp128v2", BROKEN},
-#undef BROKEN
-#define GSM_ONLY                                                                                   \
-	"alg: COMP128-3 does not authenticate the network, and makes no vectors for UMTS or LTE; "   \
-	"refused, for tests too (R-5.2.1.b)"
-	{"comp128-3", GSM_ONLY},
-	{"comp128v3", GSM_ONLY},
-#undef GSM_ONLY
-	{"xor", "alg: XOR protects nothing: it is for test equipment, and a test has MILENAGE too"},
+
+/* What cards have. `why`: nobody gets it, or nobody but a subscription marked test. */
+static const struct {
+	const char *name;
+	enum aka_alg alg;
+	bool test;
+	const char *why;
+} algs[] = {
+	{"milenage", AKA_MILENAGE, false, NULL},
+	{"tuak", AKA_TUAK, false, NULL},
+	{"comp128", AKA_ALG_N, false, BROKEN},
+	{"comp128-1", AKA_ALG_N, false, BROKEN},
+	{"comp128-2", AKA_ALG_N, false, BROKEN},
+	{"comp128v1", AKA_ALG_N, false, BROKEN},
+	{"comp128v2", AKA_ALG_N, false, BROKEN},
+	{"comp128-3", AKA_COMP128_3, true,
+	 "alg: COMP128-3 does not authenticate the network; only for a subscription marked test (R-5.2.1.b)"},
+	{"xor", AKA_XOR, true, "alg: XOR protects nothing; only for a subscription marked test (R-5.2.1.b)"},
 };
 
-static const char *read_alg(struct view alg, struct aka_key *key)
+static const char *read_alg(const struct csv_keys *c, struct aka_key *key)
 {
-	key->alg = AKA_MILENAGE;
-	if (alg.n == 0 || view_eq_case(alg, VIEW("milenage")))
-		return NULL;
-	key->alg = AKA_TUAK;
-	if (view_eq_case(alg, VIEW("tuak")))
-		return NULL;
-	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-		if (view_eq_case(alg, view_of(refused[i].name)))
-			return refused[i].why;
+	struct view name = c->alg.n > 0 ? c->alg : VIEW("milenage");
+	bool test = view_eq_case(c->test, VIEW("yes"));
+
+	for (size_t i = 0; i < sizeof algs / sizeof *algs; i++) {
+		if (!view_eq_case(name, view_of(algs[i].name)))
+			continue;
+		key->alg = (uint8_t)algs[i].alg;
+		return algs[i].test && test ? NULL : algs[i].why;
 	}
-	return "alg: must be milenage or tuak";
+	return "alg: must be milenage or tuak; in test, xor or comp128-3";
 }
 
 /* A number of at most three digits up to the end or `until`; 0: none. */
@@ -79,6 +78,14 @@ static const char *read_tuak(const struct csv_keys *c, struct aka_key *key)
 	return NULL;
 }
 
+/* XOR and COMP128-3 know K alone. */
+static const char *read_plain(const struct csv_keys *c, struct aka_key *key)
+{
+	if (c->opc.n + c->op.n + c->topc.n + c->tuak.n > 0)
+		return "opc, op, topc, tuak: this algorithm has none";
+	return csv_hex(c->k, key->k.b, 16) ? NULL : "k: must be 32 hexadecimal digits";
+}
+
 static const char *read_milenage(const struct csv_keys *c, struct aka_key *key)
 {
 	if (c->topc.n > 0 || c->tuak.n > 0)
@@ -112,13 +119,16 @@ static const char *read_operator(struct aka *aka, const struct csv_keys *c, stru
 
 const char *csv_key(struct aka *aka, const struct csv_keys *c, struct aka_key *key)
 {
+	static const char *(*const read[AKA_ALG_N])(const struct csv_keys *c, struct aka_key *key) = {
+		[AKA_MILENAGE] = read_milenage, [AKA_TUAK] = read_tuak, [AKA_XOR] = read_plain,
+		[AKA_COMP128_3] = read_plain};
 	const char *why;
 
 	*key = (struct aka_key){.amf = {0x80, 0}};
-	why = read_alg(c->alg, key);
+	why = read_alg(c, key);
 	if (!why)
-		why = key->alg == AKA_TUAK ? read_tuak(c, key) : read_milenage(c, key);
+		why = read[key->alg](c, key);
 	if (!why && c->amf.n > 0 && !csv_hex(c->amf, key->amf, 2))
 		why = "amf: must be 4 hexadecimal digits";
-	return why ? why : read_operator(aka, c, key);
+	return why || key->alg >= AKA_XOR ? why : read_operator(aka, c, key);
 }

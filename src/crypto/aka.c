@@ -1,5 +1,6 @@
 #include "crypto/aka.h"
 
+#include "crypto/aka_test.h"
 #include "crypto/milenage.h"
 
 #include <openssl/evp.h>
@@ -95,17 +96,22 @@ static struct tuak_key tuak_of(const struct aka_key *key)
 
 bool aka_key_ok(const struct aka_key *key)
 {
-	if (key->alg == AKA_MILENAGE)
-		return true;
-	return key->alg == AKA_TUAK && tuak_size_ok(&key->size) && key->size.mac == 8 &&
-	       key->size.res <= AKA_RES_MAX && key->size.ck == BLOCK && key->size.ik == BLOCK;
+	if (key->alg != AKA_TUAK)
+		return key->alg < AKA_ALG_N;
+	return tuak_size_ok(&key->size) && key->size.mac == 8 && key->size.res <= AKA_RES_MAX &&
+	       key->size.ck == BLOCK && key->size.ik == BLOCK;
+}
+
+bool aka_key_gsm(const struct aka_key *key)
+{
+	return key->alg == AKA_COMP128_3;
 }
 
 enum err aka_opc(struct aka *a, const uint8_t *op, struct aka_key *key)
 {
 	struct tuak_key tuak = tuak_of(key);
 
-	if (!aka_key_ok(key))
+	if (!aka_key_ok(key) || key->alg >= AKA_XOR)
 		return ERR_VALUE;
 	if (key->alg == AKA_TUAK)
 		return tuak_topc(a->tuak, &tuak, op, key->opc.b);
@@ -129,17 +135,15 @@ static enum err tuak_vector(struct aka *a, const struct aka_key *key, const uint
 	struct tuak_key tuak = tuak_of(key);
 	uint8_t mac[8], text[SQN_N];
 	struct tuak_f f;
-	enum err err = aka_key_ok(key) ? ERR_OK : ERR_VALUE;
+	enum err err;
 
 	sqn_put(text, sqn);
-	err = err ? err : tuak_f1(a->tuak, &tuak, false, rand, text, key->amf, mac);
+	err = tuak_f1(a->tuak, &tuak, false, rand, text, key->amf, mac);
 	err = err ? err : tuak_f2345(a->tuak, &tuak, rand, &f);
 	if (err)
 		return err;
-	memcpy(out->rand, rand, BLOCK);
 	autn_put(out->autn, sqn, f.ak, key->amf, mac);
 	out->xres_n = key->size.res;
-	memset(out->xres, 0, sizeof(out->xres));
 	memcpy(out->xres, f.res, out->xres_n);
 	memcpy(out->ck.b, f.ck, BLOCK);
 	memcpy(out->ik.b, f.ik, BLOCK);
@@ -147,22 +151,17 @@ static enum err tuak_vector(struct aka *a, const struct aka_key *key, const uint
 	return ERR_OK;
 }
 
-enum err aka_vector(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint64_t sqn,
-		    struct aka_vector *out)
+static enum err milenage_vector(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
+				uint64_t sqn, struct aka_vector *out)
 {
 	struct aka_f f;
-	enum err err;
+	enum err err = aka_milenage(a, key, rand, sqn, &f);
 
-	if (key->alg != AKA_MILENAGE)
-		return tuak_vector(a, key, rand, sqn, out);
-	err = aka_milenage(a, key, rand, sqn, &f);
 	if (err)
 		return err;
-	memcpy(out->rand, rand, BLOCK);
 	autn_put(out->autn, sqn, f.ak, key->amf, f.mac_a);
 	out->xres_n = sizeof(f.res);
 	memcpy(out->xres, f.res, sizeof(f.res));
-	memset(out->xres + sizeof(f.res), 0, sizeof(out->xres) - sizeof(f.res));
 	out->ck = f.ck;
 	out->ik = f.ik;
 	secret_wipe(&f, sizeof(f));
@@ -196,13 +195,84 @@ static enum err tuak_mac_s(struct aka *a, const struct aka_key *key, const uint8
 	static const uint8_t amf[2];
 	struct tuak_key tuak = tuak_of(key);
 	uint8_t ak[SQN_N];
-	enum err err = aka_key_ok(key) ? ERR_OK : ERR_VALUE;
+	enum err err = tuak_f5_star(a->tuak, &tuak, rand, ak);
 
-	err = err ? err : tuak_f5_star(a->tuak, &tuak, rand, ak);
 	if (err)
 		return err;
 	xor(sqn, ak, SQN_N);
 	return tuak_f1(a->tuak, &tuak, true, rand, sqn, amf, mac_s);
+}
+
+static enum err xor_vector(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint64_t sqn,
+			   struct aka_vector *out)
+{
+	struct aka_f f;
+
+	(void)a;
+	xor_all(key, rand, sqn, out->xres, &f);
+	autn_put(out->autn, sqn, f.ak, key->amf, f.mac_a);
+	out->xres_n = BLOCK;
+	out->ck = f.ck;
+	out->ik = f.ik;
+	secret_wipe(&f, sizeof(f));
+	return ERR_OK;
+}
+
+/* f1* and f5* are f1 and f5 here, AMF zero (TS 34.108 8.1.2.2). */
+static enum err xor_mac_s(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
+			  uint8_t sqn[SQN_N], uint8_t mac_s[8])
+{
+	struct aka_key plain = *key;
+	uint8_t res[BLOCK];
+	struct aka_f f;
+
+	(void)a;
+	memset(plain.amf, 0, sizeof(plain.amf));
+	xor_all(&plain, rand, 0, res, &f);
+	xor(sqn, f.ak, SQN_N);
+	xor_all(&plain, rand, sqn_get(sqn), res, &f);
+	memcpy(mac_s, f.mac_a, sizeof(f.mac_a));
+	secret_wipe(&plain, sizeof(plain));
+	secret_wipe(&f, sizeof(f));
+	return ERR_OK;
+}
+
+static enum err comp128_vector(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint64_t sqn,
+			       struct aka_vector *out)
+{
+	(void)a, (void)sqn;
+	out->xres_n = 4;
+	return comp128_triplet(key->k.b, rand, out->xres, out->ck.b);
+}
+
+static enum err no_mac_s(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint8_t sqn[SQN_N],
+			 uint8_t mac_s[8])
+{
+	(void)a, (void)key, (void)rand, (void)sqn, (void)mac_s;
+	return ERR_KEY;
+}
+
+static const struct {
+	enum err (*vector)(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint64_t sqn,
+			   struct aka_vector *out);
+	/* Opens SQN_MS and makes MAC-S over it. */
+	enum err (*mac_s)(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
+			  uint8_t sqn[SQN_N], uint8_t mac_s[8]);
+} algs[AKA_ALG_N] = {
+	[AKA_MILENAGE] = { milenage_vector, milenage_mac_s },
+	[AKA_TUAK] = { tuak_vector, tuak_mac_s },
+	[AKA_XOR] = { xor_vector, xor_mac_s },
+	[AKA_COMP128_3] = { comp128_vector, no_mac_s },
+};
+
+enum err aka_vector(struct aka *a, const struct aka_key *key, const uint8_t rand[16], uint64_t sqn,
+		    struct aka_vector *out)
+{
+	if (!aka_key_ok(key))
+		return ERR_VALUE;
+	memset(out, 0, sizeof(*out));
+	memcpy(out->rand, rand, BLOCK);
+	return algs[key->alg].vector(a, key, rand, sqn, out);
 }
 
 enum err aka_resync(struct aka *a, const struct aka_key *key, const uint8_t rand[16],
@@ -212,8 +282,7 @@ enum err aka_resync(struct aka *a, const struct aka_key *key, const uint8_t rand
 	enum err err;
 
 	memcpy(sqn, auts, SQN_N);
-	err = key->alg == AKA_MILENAGE ? milenage_mac_s(a, key, rand, sqn, mac_s)
-				       : tuak_mac_s(a, key, rand, sqn, mac_s);
+	err = aka_key_ok(key) ? algs[key->alg].mac_s(a, key, rand, sqn, mac_s) : ERR_VALUE;
 	if (!err && !secret_eq(mac_s, auts + SQN_N, sizeof(mac_s)))
 		err = ERR_KEY;
 	if (!err)
@@ -225,7 +294,7 @@ enum err aka_resync(struct aka *a, const struct aka_key *key, const uint8_t rand
 size_t aka_key_put(const struct aka_key *key, uint8_t to[AKA_KEY_MAX])
 {
 	const struct tuak_size *z = &key->size;
-	const uint8_t head[] = {AKA_TUAK, z->k, z->mac, z->res, z->ck, z->ik, z->iterations, 0};
+	const uint8_t head[] = {key->alg, z->k, z->mac, z->res, z->ck, z->ik, z->iterations, 0};
 	size_t n = key->alg == AKA_MILENAGE ? BLOCK : sizeof(key->k.b);
 	struct wr w = { .p = to, .cap = AKA_KEY_MAX };
 
@@ -251,7 +320,7 @@ enum err aka_key_get(struct view from, struct aka_key *key)
 		key->alg = head.p[0];
 		key->size = (struct tuak_size){ head.p[1], head.p[2], head.p[3],
 						head.p[4], head.p[5], head.p[6] };
-		if (key->alg != AKA_TUAK || !aka_key_ok(key))
+		if (key->alg == AKA_MILENAGE || !aka_key_ok(key))
 			return ERR_VALUE;
 	}
 	memcpy(key->k.b, rd_take(&r, n).p, n);

@@ -17,17 +17,18 @@ static uint32_t at_most(uint32_t asked, uint32_t max)
 	return asked < max ? asked : max;
 }
 
-/* What was asked for against what the profile holds. Both kinds may be asked at once; the one the
- * profile lacks is then left out, unless it is the one wanted now. */
-static enum result choose(const struct home_self *self, const struct profile_row *p,
+/* What was asked for against what the profile, and the card, holds. Both kinds may be asked at once; the
+ * one the profile lacks is then left out, unless it is the one wanted now. */
+static enum result choose(const struct home_self *self, const struct profile_row *p, bool gsm_only,
 			  const struct auth_request *q, struct auth_result *out)
 {
-	if (q->eps_n > 0 && (p->rats & EPS_RATS))
+	if (q->eps_n > 0 && (p->rats & EPS_RATS) && !gsm_only)
 		out->eps_n = at_most(q->eps_n, self->vector_max);
-	if (q->utran_n > 0 && (p->rats & OLD_RATS))
+	if (q->utran_n > 0 && (p->rats & (gsm_only ? RAT_GERAN : OLD_RATS)))
 		out->utran_n = at_most(q->utran_n, self->vector_max);
-	out->gsm = !(p->rats & RAT_UTRAN);
+	out->gsm = !(p->rats & RAT_UTRAN) || gsm_only;
 	out->geran = p->rats & RAT_GERAN;
+	out->bare = gsm_only;
 	if (q->eps_n > 0 && out->eps_n == 0 && !q->utran_now)
 		return RESULT_NO_EPS; /* what it is waiting for cannot come */
 	if (out->eps_n > 0 || out->utran_n > 0)
@@ -105,10 +106,17 @@ static enum err utran_vectors(const struct home_self *self, const struct auth_me
 	return err;
 }
 
-/* The key of the algorithm that the record names. */
+static const uint8_t alg_of[] = {[ALG_MILENAGE] = AKA_MILENAGE, [ALG_TUAK] = AKA_TUAK, [ALG_XOR] = AKA_XOR,
+				 [ALG_COMP128_3] = AKA_COMP128_3};
+
+/* The key of the algorithm that the record names; one that protects nothing for a test alone (R-5.2.1.b). */
 static bool keyed(const struct home_rows *rows, const struct aka_key *key)
 {
-	return key && key->alg == (rows->sub->alg == ALG_TUAK ? AKA_TUAK : AKA_MILENAGE);
+	const struct sub_row *s = rows->sub;
+
+	if (s->alg >= ALG_XOR && !(s->flags & SUB_TEST))
+		return false;
+	return key && s->alg < sizeof alg_of && key->alg == alg_of[s->alg];
 }
 
 void authenticate(const struct home_self *self, const struct auth_means *means,
@@ -122,7 +130,7 @@ void authenticate(const struct home_self *self, const struct auth_means *means,
 	out->result = subscriber_check(rows, q->plmn, self->own_plmn, means->wall_ms);
 	if (out->result)
 		return;
-	out->result = choose(self, rows->profile, q, out);
+	out->result = choose(self, rows->profile, key && aka_key_gsm(key), q, out);
 	if (!out->result && q->domain == DOMAIN_VLR)
 		out->result = node_fits(rows->profile, REG_VLR, UINT64_MAX, false);
 	if (out->result)
@@ -218,7 +226,10 @@ void authenticate_wifi(const struct home_self *self, const struct auth_means *me
 	out->gsm = (q->methods & SERVICE_WIFI_SIM) != 0;
 	out->utran_n = at_most(q->n < 1 ? 1 : q->n, self->vector_max);
 	separate = (rows->profile->services & q->methods & SERVICE_WIFI_AKA_PRIME) != 0;
-	err = out->gsm ? triplets(means, key, out) : quintuplets(self, means, key, q, separate, out);
+	if (out->gsm)
+		err = triplets(means, key, out);
+	else
+		err = aka_key_gsm(key) ? ERR_VALUE : quintuplets(self, means, key, q, separate, out);
 	if (err)
 		out->result = RESULT_NO_VECTORS;
 }
@@ -248,7 +259,7 @@ void authenticate_gba(const struct home_self *self, const struct auth_means *mea
 	if (out->result)
 		return;
 	out->result = RESULT_NO_VECTORS;
-	if (!keyed(rows, key))
+	if (!keyed(rows, key) || aka_key_gsm(key))
 		return;
 	resync(means, key, auts, out);
 	k = *key;

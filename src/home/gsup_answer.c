@@ -83,7 +83,7 @@ static bool write_tuples(struct home_worker *w, const struct gsup_asked *q, cons
 	for (uint32_t i = 0; i < r->utran_n && !err; i++) {
 		err = r->geran ? ERR_OK : aka_rand(w->means.aka, spare);
 		if (!err)
-			gsup_put_tuple(&w->out, &r->utran[i], r->geran, spare);
+			gsup_put_tuple(&w->out, r, &r->utran[i], spare);
 	}
 	gsup_end(&w->out, start);
 	return !err;

@@ -66,8 +66,9 @@ uint8_t gsup_cause(enum result result, uint8_t kind);
 uint16_t gsup_rats(const struct msg *m);
 /* False: half of a re-synchronisation. `resync` is room for it. */
 bool gsup_sai_read(const struct msg *m, struct auth_request *q, uint8_t resync[30]);
-/* `spare`: random octets in the place of SRES and Kc where the profile has no GERAN. */
-void gsup_put_tuple(struct wr *w, const struct aka_vector *v, bool geran, const uint8_t spare[16]);
+/* One vector of `r`. `spare`: random octets in the place of SRES and Kc where the profile has no GERAN. */
+void gsup_put_tuple(struct wr *w, const struct auth_result *r, const struct aka_vector *v,
+		    const uint8_t spare[16]);
 void gsup_isd_write(struct wr *w, uint64_t imsi, const struct home_rows *rows, uint8_t kind);
 void gsup_dsd_write(struct wr *w, uint64_t imsi, const struct s6a_deletion *d, uint8_t kind);
 void gsup_cl_write(struct wr *w, uint64_t imsi, enum cancellation type, uint8_t kind);

@@ -89,14 +89,16 @@ bool gsup_sai_read(const struct msg *m, struct auth_request *q, uint8_t resync[3
 
 #define OCTETS(array) ((struct view){(array), sizeof(array)})
 
-/* Always a quintuplet: a network of Release 99 or later authenticates itself with it over GERAN too. SRES and
- * Kc are always there: libosmocore takes zero for what is not, and would let in who answers zero. */
-void gsup_put_tuple(struct wr *w, const struct aka_vector *v, bool geran, const uint8_t spare[16])
+/* A quintuplet, if the card makes any: a network of Release 99 or later authenticates itself with it over
+ * GERAN too. SRES and Kc are always there: libosmocore takes zero for what is not, and would let in who
+ * answers zero. */
+void gsup_put_tuple(struct wr *w, const struct auth_result *r, const struct aka_vector *v,
+		    const uint8_t spare[16])
 {
 	size_t tuple = gsup_open(w, GSUP_TUPLE);
 	uint8_t sres[4], kc[8];
 
-	if (geran) {
+	if (r->geran) {
 		aka_geran(v, sres, kc);
 	} else {
 		memcpy(sres, spare, sizeof sres);
@@ -105,10 +107,12 @@ void gsup_put_tuple(struct wr *w, const struct aka_vector *v, bool geran, const 
 	gsup_put(w, GSUP_RAND, OCTETS(v->rand));
 	gsup_put(w, GSUP_SRES, OCTETS(sres));
 	gsup_put(w, GSUP_KC, OCTETS(kc));
-	gsup_put(w, GSUP_IK, OCTETS(v->ik.b));
-	gsup_put(w, GSUP_CK, OCTETS(v->ck.b));
-	gsup_put(w, GSUP_AUTN, OCTETS(v->autn));
-	gsup_put(w, GSUP_RES, (struct view){v->xres, v->xres_n});
+	if (!r->bare) {
+		gsup_put(w, GSUP_IK, OCTETS(v->ik.b));
+		gsup_put(w, GSUP_CK, OCTETS(v->ck.b));
+		gsup_put(w, GSUP_AUTN, OCTETS(v->autn));
+		gsup_put(w, GSUP_RES, (struct view){v->xres, v->xres_n});
+	}
 	gsup_close(w, tuple);
 	secret_wipe(sres, sizeof sres);
 	secret_wipe(kc, sizeof kc);

@@ -81,6 +81,7 @@ struct auth_result {
 	uint32_t eps_n, utran_n;
 	bool gsm;      /* the second kind as GERAN triplets: the profile knows no UTRAN */
 	bool geran;    /* the profile knows GERAN: SRES and Kc may be given away */
+	bool bare;     /* the card makes nothing but SRES and Kc: there is no AUTN */
 	bool resynced; /* AUTS was genuine */
 	bool store;    /* the difference changed: store `reg`, answer when it is durable */
 	struct eps_vector eps[VECTOR_MAX];

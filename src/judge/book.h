@@ -27,7 +27,7 @@ enum binding { BINDING_ALERT, BINDING_REFUSE, BINDING_GREYLIST, BINDING_DETACH, 
  * quarantine APN alone; all as before, but grey for the EIR. */
 enum grey { GREY_CANCEL, GREY_BAR, GREY_QUARANTINE, GREY_WATCH };
 
-enum alg { ALG_MILENAGE = 1, ALG_TUAK = 2 };
+enum alg { ALG_MILENAGE = 1, ALG_TUAK, ALG_XOR, ALG_COMP128_3 };
 
 enum sub_flag {
 	SUB_GREY = 1,      /* greylisted until grey_until (R-5.7.3.b) */

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "judge/binding.h"
 #include "wire/form.h"
 
 #include <stdio.h>
@@ -24,7 +25,7 @@ const char *oidc_may(struct portal *p, uint64_t imsi, const struct platform *at)
 	profile = sub ? p->book->profile(p->book->ctx, sub->profile) : NULL;
 	if (!sub || !profile || (sub->life != LIFE_ACTIVE && sub->life != LIFE_TEST_READY))
 		return "the subscription is not active";
-	if ((sub->flags & SUB_GREY) && portal_now_s(p) < sub->grey_until && sub->prio != PRIO_CRITICAL)
+	if (binding_grey(sub, portal_now_s(p)))
 		return "the subscription is on the grey list";
 	if (!(profile->services & SERVICE_GBA))
 		return "the profile does not allow it";

@@ -85,6 +85,10 @@ static enum err subscription(struct store *st, const struct row *old, const stru
 		say(s, "profile: belongs to another tenant");
 		return ERR_REFUSED;
 	}
+	if (row_at(new, COL_SUB_ALG)->num >= ALG_XOR && !row_at(new, COL_SUB_IS_TEST)->num) {
+		say(s, "alg: XOR and COMP128-3 are only for a subscription marked test (R-5.2.1.b)");
+		return ERR_REFUSED;
+	}
 	return st->profile_tamper ? stays_in(st, new, s) : ERR_OK;
 }
 

@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import time
 
 import milenage
 import pytest
@@ -54,7 +55,13 @@ def pair(work, extension, authority):
                        allow=[f"*.{VISITED}"])
     mme = FreeDiameter(work, extension, authority, f"mme.{VISITED}", VISITED, "127.0.0.2",
                        peers=[{"host": hss.host, "port": port}])
-    yield mme.wait_open(hss.host), hss
+    mme.wait_open(hss.host)
+    # freeDiameter says that a connection is open a moment before it routes to it.
+    hss.reply("AIR", [("Result-Code", 5012), ("Auth-Session-State", 1), vsai()])
+    until = time.monotonic() + 10
+    while mme.request("AIR", AIR).result == 3002 and time.monotonic() < until:
+        time.sleep(0.05)
+    yield mme, hss
     mme.stop()
     hss.stop()
 

@@ -69,24 +69,43 @@ def test_a_key_that_is_not_of_the_subscriptions_algorithm_makes_no_vector(merlon
     cards[imsi].check(vectors(mme.request("AIR", air(imsi)))[0], plmn("00101"))
 
 
-REFUSED = [("comp128-1", "COMP128-1 and -2 are broken"), ("COMP128v2", "COMP128-1 and -2 are broken"),
-           ("comp128-3", "does not authenticate the network"), ("xor", "protects nothing"),
-           ("md5", "must be milenage or tuak")]
+REFUSED = [("comp128-1", "yes", "COMP128-1 and -2 are broken"), ("COMP128v2", "yes", "COMP128-1 and -2 are broken"),
+           ("comp128-3", "no", "does not authenticate the network"), ("xor", "no", "protects nothing"),
+           ("md5", "yes", "must be milenage or tuak")]
 
 
 def test_keys_of_other_algorithms_are_refused_with_the_reason(merlon, tmp_path):
     """R-5.2.1.b: at import, line by line; no record is made."""
     path = tmp_path / "bad.csv"
     path.write_text("imsi,alg,k,opc,tenant,profile,life,test\n" + "".join(
-        f"99970900000010{i},{alg},{bytes(16).hex()},{bytes(16).hex()},meters,meter,test-ready,yes\n"
-        for i, (alg, _) in enumerate(REFUSED)))
+        f"99970900000010{i},{alg},{bytes(16).hex()},{bytes(16).hex()},meters,meter,test-ready,{test}\n"
+        for i, (alg, test, _) in enumerate(REFUSED)))
     done = subprocess.run([BINARY, "import", str(path), "--config", merlon.config], capture_output=True, text=True,
                           timeout=30, cwd=ROOT)
     assert done.returncode != 0
-    for line, (_, why) in enumerate(REFUSED, 2):
+    for line, (_, _, why) in enumerate(REFUSED, 2):
         told = [x for x in done.stderr.splitlines() if f":{line}:" in x]
         assert told and why in told[0], done.stderr
     assert merlon.run("show", "subscription", "999709000000100", check=False).returncode != 0
+
+
+test_cards = (f"9997090000002{i:02}" for i in range(100))
+
+
+def test_xor_is_for_a_subscription_marked_test(merlon, mme):
+    """R-5.2.1.b, TS 34.108 8.1.2: its mark is what lets it in, and cannot be taken away."""
+    imsi, k = next(test_cards), bytes(range(16))
+    merlon.import_csv("imsi,alg,k,amf,tenant,profile,test".split(","), [
+        {"imsi": imsi, "alg": "xor", "k": k.hex(), "amf": "8000", "tenant": "meters", "profile": "meter", "test": "yes"}])
+    v = vectors(mme.request("AIR", air(imsi)))[0]
+    out = bytes(a ^ b for a, b in zip(k, v["RAND"]))
+    assert v["XRES"] == out
+    sqn = bytes(a ^ b for a, b in zip(v["AUTN"][:6], out[3:9]))
+    assert v["AUTN"][8:] == bytes(a ^ b for a, b in zip(out[:8], sqn + v["AUTN"][6:8]))
+    done = merlon.run("set", "subscription", imsi, "test=no", check=False)
+    assert done.returncode != 0 and "marked test" in done.stderr
+    done = merlon.run("set", "subscription", CARDS[0][0], "alg=comp128-3", check=False)
+    assert done.returncode != 0 and "marked test" in done.stderr
 
 
 def test_no_tuak_key_stands_in_a_file(merlon, cards):

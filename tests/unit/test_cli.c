@@ -60,32 +60,39 @@ TEST(hexadecimal_is_read_whole_or_not_at_all)
 TEST(a_key_is_whole_or_refused_with_the_column_named)
 {
 	static const struct {
-		const char *alg, *k, *opc, *op, *topc, *amf, *tuak, *why;
+		const char *alg, *k, *opc, *op, *topc, *amf, *tuak, *why, *test;
 	} row[] = {
-	    {"", HEX16, HEX16, "", "", "", "", NULL},
-	    {"MILENAGE", HEX16, "", HEX16, "", "8000", "", NULL},
-	    {"tuak", HEX16, "", "", HEX32, "", "", NULL},
-	    {"TUAK", HEX32, "", HEX32, "", "b9b9", "128:7", NULL},
-	    {"tuak", HEX32, "", HEX32, "", "", "32", NULL},
-	    {"tuak", HEX32, "", HEX32, "", "", "256", "tuak: "},
-	    {"tuak", HEX32, "", HEX32, "", "", "64:0", "tuak: "},
-	    {"tuak", HEX32, "", HEX32, "", "", "64:256", "tuak: "},
-	    {"tuak", HEX32, "", HEX32, "", "", "64:1:1", "tuak: "},
-	    {"tuak", HEX32, "", HEX32, "", "", "64x", "tuak: "},
-	    {"tuak", HEX32, "", HEX32, "", "", ":1", "tuak: "},
-	    {"tuak", HEX16, "", HEX16, "", "", "", "op: "},
-	    {"tuak", HEX16, "", "", HEX16, "", "", "topc: "},
-	    {"tuak", HEX16, HEX16, "", HEX32, "", "", "opc: "},
-	    {"tuak", HEX16 "00", "", "", HEX32, "", "", "k: "},
-	    {"tuak", HEX16, "", HEX32, HEX32, "", "", "topc, op: "},
-	    {"milenage", HEX32, HEX16, "", "", "", "", "k: "},
-	    {"milenage", HEX16, HEX16, "", HEX32, "", "", "topc, tuak: "},
-	    {"milenage", HEX16, HEX16, "", "", "", "64", "topc, tuak: "},
-	    {"milenage", HEX16, "", "", "", "", "", "opc, op: "},
-	    {"milenage", HEX16, HEX16, "", "", "80", "", "amf: "},
-	    {"comp128-2", HEX16, HEX16, "", "", "", "", "alg: COMP128-1 and -2 are broken"},
-	    {"xor", HEX16, HEX16, "", "", "", "", "alg: XOR"},
-	    {"des", HEX16, HEX16, "", "", "", "", "alg: must be"},
+	    {"", HEX16, HEX16, "", "", "", "", NULL, ""},
+	    {"MILENAGE", HEX16, "", HEX16, "", "8000", "", NULL, ""},
+	    {"tuak", HEX16, "", "", HEX32, "", "", NULL, ""},
+	    {"TUAK", HEX32, "", HEX32, "", "b9b9", "128:7", NULL, ""},
+	    {"tuak", HEX32, "", HEX32, "", "", "32", NULL, ""},
+	    {"tuak", HEX32, "", HEX32, "", "", "256", "tuak: ", ""},
+	    {"tuak", HEX32, "", HEX32, "", "", "64:0", "tuak: ", ""},
+	    {"tuak", HEX32, "", HEX32, "", "", "64:256", "tuak: ", ""},
+	    {"tuak", HEX32, "", HEX32, "", "", "64:1:1", "tuak: ", ""},
+	    {"tuak", HEX32, "", HEX32, "", "", "64x", "tuak: ", ""},
+	    {"tuak", HEX32, "", HEX32, "", "", ":1", "tuak: ", ""},
+	    {"tuak", HEX16, "", HEX16, "", "", "", "op: ", ""},
+	    {"tuak", HEX16, "", "", HEX16, "", "", "topc: ", ""},
+	    {"tuak", HEX16, HEX16, "", HEX32, "", "", "opc: ", ""},
+	    {"tuak", HEX16 "00", "", "", HEX32, "", "", "k: ", ""},
+	    {"tuak", HEX16, "", HEX32, HEX32, "", "", "topc, op: ", ""},
+	    {"milenage", HEX32, HEX16, "", "", "", "", "k: ", ""},
+	    {"milenage", HEX16, HEX16, "", HEX32, "", "", "topc, tuak: ", ""},
+	    {"milenage", HEX16, HEX16, "", "", "", "64", "topc, tuak: ", ""},
+	    {"milenage", HEX16, "", "", "", "", "", "opc, op: ", ""},
+	    {"milenage", HEX16, HEX16, "", "", "80", "", "amf: ", ""},
+	    {"comp128-2", HEX16, HEX16, "", "", "", "", "alg: COMP128-1 and -2 are broken", ""},
+	    {"comp128-2", HEX16, "", "", "", "", "", "alg: COMP128-1 and -2 are broken", "yes"},
+	    {"xor", HEX16, "", "", "", "", "", "alg: XOR", ""},
+	    {"xor", HEX16, "", "", "", "", "", "alg: XOR", "no"},
+	    {"comp128-3", HEX16, "", "", "", "", "", "alg: COMP128-3", ""},
+	    {"xor", HEX16, "", "", "", "8000", "", NULL, "yes"},
+	    {"COMP128-3", HEX16, "", "", "", "", "", NULL, "yes"},
+	    {"xor", HEX16, HEX16, "", "", "", "", "opc, op", "yes"},
+	    {"comp128-3", HEX32, "", "", "", "", "", "k: ", "yes"},
+	    {"des", HEX16, HEX16, "", "", "", "", "alg: must be", ""},
 	};
 	struct aka *aka = aka_new();
 
@@ -94,7 +101,8 @@ TEST(a_key_is_whole_or_refused_with_the_column_named)
 		struct csv_keys c = {.alg = view_of(row[i].alg), .k = view_of(row[i].k),
 				     .opc = view_of(row[i].opc), .op = view_of(row[i].op),
 				     .topc = view_of(row[i].topc), .amf = view_of(row[i].amf),
-				     .tuak = view_of(row[i].tuak)};
+				     .tuak = view_of(row[i].tuak),
+				     .test = view_of(row[i].test)};
 		struct aka_key key;
 		const char *why = csv_key(aka, &c, &key);
 

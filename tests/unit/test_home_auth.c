@@ -195,6 +195,50 @@ TEST(a_profile_without_utran_gets_triplets)
 	check_eq(verify(&c, AVP_UTRAN_VECTOR), 0);
 }
 
+/* .b: a card in test; without the mark its key makes nothing. */
+TEST(a_card_that_knows_triplets_alone_gets_no_more)
+{
+	struct profile_row p = meter_profile();
+	struct sub_row s = meter_sub();
+	struct reg_row reg = no_registration();
+	struct card c = {.key = {.alg = AKA_COMP128_3, .k = card_key().k}};
+
+	open_sqn(WALL);
+	p.rats |= RAT_UTRAN | RAT_GERAN;
+	s.alg = ALG_COMP128_3;
+	s.flags = SUB_TEST;
+	air(0, 2, VIEW(""));
+	check_eq(ask(&s, &p, &reg, &c.key, WALL).result, RESULT_OK);
+	check_eq(verify(&c, AVP_GERAN_VECTOR), 2);
+	check_eq(verify(&c, AVP_UTRAN_VECTOR), 0);
+	air(1, 0, VIEW(""));
+	check_eq(ask(&s, &p, &reg, &c.key, WALL).result, RESULT_NO_EPS);
+	s.flags = 0;
+	air(0, 2, VIEW(""));
+	check_eq(ask(&s, &p, &reg, &c.key, WALL).result, RESULT_NO_VECTORS);
+	s.flags = SUB_TEST;
+	p.rats = RAT_UTRAN;
+	air(0, 2, VIEW(""));
+	check_eq(ask(&s, &p, &reg, &c.key, WALL).result, RESULT_RAT);
+}
+
+TEST(xor_makes_vectors_for_a_card_in_test_alone)
+{
+	struct profile_row p = meter_profile();
+	struct sub_row s = meter_sub();
+	struct reg_row reg = no_registration();
+	struct card c = {.key = {.alg = AKA_XOR, .k = card_key().k}};
+
+	open_sqn(WALL);
+	s.alg = ALG_XOR;
+	air(2, 0, VIEW(""));
+	check_eq(ask(&s, &p, &reg, &c.key, WALL).result, RESULT_NO_VECTORS);
+	s.flags = SUB_TEST;
+	air(2, 0, VIEW(""));
+	check_eq(ask(&s, &p, &reg, &c.key, WALL).result, RESULT_OK);
+	check_eq(verify(&c, AVP_E_UTRAN_VECTOR), 2);
+}
+
 /* AUTS as the card makes it (TS 33.102 6.3.3): SQN_MS under AK*, and MAC-S under AMF 0000. */
 static void make_auts(const struct card *c, const uint8_t rand[16], uint8_t auts[14])
 {
@@ -404,6 +448,7 @@ TEST(load_is_told_only_to_those_who_understand_it)
 }
 
 TESTS(T(a_card_accepts_every_vector_of_every_batch), T(a_profile_without_utran_gets_triplets),
+      T(a_card_that_knows_triplets_alone_gets_no_more), T(xor_makes_vectors_for_a_card_in_test_alone),
       T(a_card_that_is_ahead_resynchronises_and_stays_so_after_a_restart),
       T(a_forged_auts_changes_nothing), T(a_subscriber_who_may_not_attach_hears_it_in_the_aia),
       T(a_critical_subscription_is_served_though_greylisted),

@@ -140,9 +140,11 @@ TEST(without_geran_sres_and_kc_are_the_spare_octets)
 	memset(v.xres, 0x55, 8);
 	v.xres[0] = 0xaa;
 	for (int geran = 0; geran < 2; geran++) {
+		struct auth_result r = {.geran = geran};
+
 		begin();
 		start = gsup_begin(&w, gsup_type(GSUP_SAI_RES), IMSI);
-		gsup_put_tuple(&w, &v, geran, spare);
+		gsup_put_tuple(&w, &r, &v, spare);
 		gsup_end(&w, start);
 		parse();
 		check(view_eq(tab_get(&m, GSUP_TUPLE, GSUP_SRES),
@@ -150,6 +152,25 @@ TEST(without_geran_sres_and_kc_are_the_spare_octets)
 		check_eq(view_eq(tab_get(&m, GSUP_TUPLE, GSUP_KC), (struct view){spare + 4, 8}), !geran);
 		check(tab_slot(&m, GSUP_TUPLE, GSUP_AUTN) && tab_slot(&m, GSUP_TUPLE, GSUP_RES));
 	}
+}
+
+/* .b: of a card with COMP128-3 there is no AUTN that a network could check or send. */
+TEST(a_bare_triplet_has_no_quintuplet_beside_it)
+{
+	static const struct auth_result r = {.geran = true, .bare = true};
+	struct aka_vector v = {.xres_n = 4};
+	static const uint8_t spare[16];
+	size_t start;
+
+	begin();
+	start = gsup_begin(&w, gsup_type(GSUP_SAI_RES), IMSI);
+	gsup_put_tuple(&w, &r, &v, spare);
+	gsup_end(&w, start);
+	parse();
+	check(tab_slot(&m, GSUP_TUPLE, GSUP_RAND) && tab_slot(&m, GSUP_TUPLE, GSUP_SRES));
+	check(tab_slot(&m, GSUP_TUPLE, GSUP_KC));
+	check(!tab_slot(&m, GSUP_TUPLE, GSUP_AUTN) && !tab_slot(&m, GSUP_TUPLE, GSUP_RES));
+	check(!tab_slot(&m, GSUP_TUPLE, GSUP_CK) && !tab_slot(&m, GSUP_TUPLE, GSUP_IK));
 }
 
 /* .b, R-5.1.c, R-5.7.1.a: only an unknown SIM is locked for good. */
@@ -196,5 +217,6 @@ TESTS(T(a_name_comes_from_where_it_may_and_by_itself_from_this_machine),
       T(what_is_no_list_of_nodes_is_refused), T(an_answer_finds_what_it_is_to),
       T(the_data_are_those_of_the_profile_and_no_wildcard),
       T(without_geran_sres_and_kc_are_the_spare_octets),
+      T(a_bare_triplet_has_no_quintuplet_beside_it),
       T(every_result_has_a_cause_and_only_unknown_locks_the_sim),
       T(radio_technologies_are_those_that_the_node_names))

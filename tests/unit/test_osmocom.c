@@ -95,5 +95,62 @@ TEST(milenage_is_the_same_for_any_key)
 	aka_free(aka);
 }
 
-TESTS(T(a5_is_the_same_for_any_key_and_frame), T(gea_is_the_same_for_any_key_and_input),
+/* .b: for test equipment. libosmocore gives RES as long as it is asked for. */
+TEST(xor_is_the_same_for_any_key)
+{
+	struct aka *aka = aka_new();
+
+	check(aka);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct osmo_sub_auth_data theirs = {.type = OSMO_AUTH_TYPE_UMTS, .algo = OSMO_AUTH_ALG_XOR};
+		struct osmo_auth_vector want = {.res_len = 16};
+		struct aka_key key = {.alg = AKA_XOR};
+		struct aka_vector got;
+		uint8_t rand[16];
+
+		check_eq(random_bytes(&theirs.u.umts, 34), ERR_OK);
+		check_eq(random_bytes(rand, sizeof rand), ERR_OK);
+		theirs.u.umts.sqn = i * 0x123456789aull & 0xffffffffffe0ull;
+		theirs.u.umts.opc_is_op = 0;
+		memcpy(key.k.b, theirs.u.umts.k, 16);
+		memcpy(key.amf, theirs.u.umts.amf, 2);
+		check_eq(osmo_auth_gen_vec(&want, &theirs, rand), 0);
+		check_eq(aka_vector(aka, &key, rand, theirs.u.umts.sqn, &got), ERR_OK);
+		check(memcmp(got.autn, want.autn, 16) == 0);
+		check(memcmp(got.xres, want.res, want.res_len) == 0);
+		check(memcmp(got.ck.b, want.ck, 16) == 0 && memcmp(got.ik.b, want.ik, 16) == 0);
+	}
+	aka_free(aka);
+}
+
+TEST(comp128_3_gives_its_triplet_and_no_more)
+{
+	struct aka *aka = aka_new();
+
+	check(aka);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct osmo_sub_auth_data theirs = {.type = OSMO_AUTH_TYPE_GSM,
+						    .algo = OSMO_AUTH_ALG_COMP128v3};
+		static const uint8_t zero[16];
+		struct osmo_auth_vector want = {0};
+		struct aka_key key = {.alg = AKA_COMP128_3};
+		uint8_t rand[16], auts[14] = {0}, sres[4], kc[8];
+		struct aka_vector got;
+		uint64_t sqn;
+
+		check_eq(random_bytes(theirs.u.gsm.ki, 16), ERR_OK);
+		check_eq(random_bytes(rand, sizeof rand), ERR_OK);
+		memcpy(key.k.b, theirs.u.gsm.ki, 16);
+		check_eq(osmo_auth_gen_vec(&want, &theirs, rand), 0);
+		check_eq(aka_vector(aka, &key, rand, 0, &got), ERR_OK);
+		aka_geran(&got, sres, kc);
+		check(memcmp(sres, want.sres, 4) == 0 && memcmp(kc, want.kc, 8) == 0);
+		check(memcmp(got.autn, zero, 16) == 0);
+		check_eq(aka_resync(aka, &key, rand, auts, &sqn), ERR_KEY);
+	}
+	aka_free(aka);
+}
+
+TESTS(T(xor_is_the_same_for_any_key), T(comp128_3_gives_its_triplet_and_no_more),
+      T(a5_is_the_same_for_any_key_and_frame), T(gea_is_the_same_for_any_key_and_input),
       T(milenage_is_the_same_for_any_key))
