@@ -67,6 +67,23 @@ def resident(pid, mem, place):
         run = 0
 
 
+class Span(ctypes.Structure):
+    """struct iovec"""
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+PROCESS_MADVISE, MADV_PAGEOUT = 440, 21
+
+
+def page_out(pid):
+    """Ask the kernel to put all of a process's memory out into swap; what is locked stays."""
+    libc, pidfd = ctypes.CDLL(None, use_errno=True), os.pidfd_open(pid)
+    for place in places(pid):
+        span = Span(place.start, place.end - place.start)
+        libc.syscall(PROCESS_MADVISE, pidfd, ctypes.byref(span), ctypes.c_size_t(1), MADV_PAGEOUT, 0)
+    os.close(pidfd)
+
+
 def core(pid, to):
     """A core of a living process by gdb, which leaves out what the kernel would."""
     done = subprocess.run(["gdb", "-q", "-batch", "-nx", "-p", str(pid), "-ex", f"gcore {to}"], capture_output=True,
