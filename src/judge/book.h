@@ -5,7 +5,7 @@
 #pragma once
 #include "base/bcd.h"
 
-#define BOOK_VERSION 3
+#define BOOK_VERSION 4
 
 #define NAME_MAX_BYTES 32
 #define HOST_MAX_BYTES 128
@@ -187,6 +187,8 @@ struct book {
 	const struct host_row *(*host)(void *ctx, uint64_t imei); /* NULL: nobody knows any */
 	/* The network with the longest prefix of a number (number of its record); may be NULL: nobody's. */
 	const struct network_row *(*network_of_number)(void *ctx, uint64_t number);
+	/* The subscription with that MSISDN; may be NULL: numbers are not known. */
+	const struct sub_row *(*sub_of_number)(void *ctx, uint64_t msisdn);
 };
 /* Knows nothing: where no records are, and what a book that knows little begins as. */
 extern const struct book book_empty;

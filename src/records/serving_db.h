@@ -20,11 +20,13 @@
 #define SERVING_KINDS   (CHANGE_HOST + 1)
 
 enum serving_db {
-	DB_META, DB_SUB, DB_PROFILE, DB_NETWORK, DB_RULE, DB_EQUIP, DB_RANGE, DB_CHANGE, DB_HOST, DB_N
+	DB_META, DB_SUB, DB_PROFILE, DB_NETWORK, DB_RULE, DB_EQUIP, DB_RANGE, DB_CHANGE, DB_HOST,
+	DB_NUMBER, /* MSISDN to IMSI */
+	DB_N
 };
 
 static const char *const serving_db_names[DB_N] = {
-	"meta", "sub", "profile", "network", "rule", "equip", "range", "change", "host",
+	"meta", "sub", "profile", "network", "rule", "equip", "range", "change", "host", "number",
 };
 
 /* The one record of `meta`, at key 0. `gen` of a kind grows with every commit that touched it. */

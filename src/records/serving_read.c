@@ -195,6 +195,14 @@ static const struct sub_row *sub(void *ctx, uint64_t imsi)
 	return row_in(ctx, DB_SUB, imsi, sizeof(struct sub_row));
 }
 
+static const struct sub_row *sub_of_number(void *ctx, uint64_t msisdn)
+{
+	const uint64_t *imsi = row_in(ctx, DB_NUMBER, msisdn, sizeof *imsi);
+	const struct sub_row *s = imsi ? sub(ctx, *imsi) : NULL;
+
+	return s && s->msisdn == msisdn ? s : NULL;
+}
+
 /* A record in force now; one that has run out is none. */
 static const struct equip_row *equip_record(void *ctx, uint64_t id, uint64_t now_s)
 {
@@ -294,7 +302,7 @@ struct serving_read *serving_reader(struct serving *s)
 	r->ranges.size = sizeof(struct range_row);
 	r->book = (struct book){ r,     sub,   profile, network,     network_of_realm,
 				 equip, range, rules,   rule_version, host,
-				 network_of_number };
+				 network_of_number, sub_of_number };
 	if (getrandom(r->realms.key, sizeof r->realms.key, 0) != sizeof r->realms.key) {
 		free(r);
 		return NULL;

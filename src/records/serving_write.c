@@ -324,9 +324,29 @@ static enum err put(struct serving_writer *w, enum serving_db db, uint64_t id, c
 	return w->err;
 }
 
+/* The way from a number to its subscription, changed with the row; 0: no number any more. A number that has
+ * passed to another subscription meanwhile stays there. */
+static void renumber(struct serving_writer *w, uint64_t imsi, uint64_t msisdn)
+{
+	MDB_val key = db_u64(&imsi), val;
+	struct sub_row old = { 0 };
+
+	if (w->err)
+		return;
+	if (mdb_get(w->txn, w->dbi[DB_SUB], &key, &val) == 0 && val.mv_size == sizeof old)
+		memcpy(&old, val.mv_data, sizeof old);
+	key = db_u64(&old.msisdn);
+	if (old.msisdn != 0 && old.msisdn != msisdn && mdb_get(w->txn, w->dbi[DB_NUMBER], &key, &val) == 0 &&
+	    val.mv_size == sizeof imsi && memcmp(val.mv_data, &imsi, sizeof imsi) == 0)
+		w->err = db_err(mdb_del(w->txn, w->dbi[DB_NUMBER], &key, NULL));
+	if (msisdn != 0 && old.msisdn != msisdn)
+		put(w, DB_NUMBER, msisdn, &imsi, sizeof imsi);
+}
+
 enum err serving_put_sub(struct serving_writer *w, const struct sub_row *r)
 {
 	w->next.gen[CHANGE_SUB]++;
+	renumber(w, r->imsi, r->msisdn);
 	return put(w, DB_SUB, r->imsi, r, sizeof *r);
 }
 
@@ -395,6 +415,8 @@ enum err serving_delete(struct serving_writer *w, enum change_kind kind, uint64_
 	if (w->err)
 		return w->err;
 	w->next.gen[kind]++;
+	if (kind == CHANGE_SUB)
+		renumber(w, id, 0);
 	rc = mdb_del(w->txn, w->dbi[dbs[kind]], &key, NULL);
 	w->err = rc == MDB_NOTFOUND ? ERR_OK : db_err(rc);
 	return w->err;

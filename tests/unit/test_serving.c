@@ -155,6 +155,57 @@ TEST(every_row_committed_is_found_and_no_other)
 	temp_gone(dir);
 }
 
+static uint64_t numbered(const struct reading *x, const char *msisdn)
+{
+	const struct sub_row *s = x->b->sub_of_number(x->b->ctx, id(msisdn));
+
+	return s ? s->imsi : 0;
+}
+
+static void number(struct serving_writer *w, uint64_t imsi, const char *msisdn)
+{
+	struct sub_row r = { .imsi = imsi, .msisdn = id(msisdn), .profile = 1 };
+
+	check_eq(serving_put_sub(w, &r), ERR_OK);
+}
+
+TEST(a_number_leads_to_who_has_it_now)
+{
+	char dir[TEMP_PATH];
+	struct serving_writer *w;
+	struct reading x;
+
+	temp_dir(dir);
+	w = writer(dir);
+	check_eq(serving_begin(w), ERR_OK);
+	number(w, IMSI(1), "99970101");
+	number(w, IMSI(2), "99970102");
+	number(w, IMSI(3), "");
+	check_eq(serving_commit(w), ERR_OK);
+	x = reading(dir);
+	check_eq(numbered(&x, "99970101"), IMSI(1));
+	check_eq(numbered(&x, "99970102"), IMSI(2));
+	check_eq(numbered(&x, "99970103"), 0);
+	check(!x.b->sub_of_number(x.b->ctx, 0));
+	check_eq(serving_begin(w), ERR_OK);
+	number(w, IMSI(2), "99970101"); /* 2 gets the number of 1, and 1 another, in this order */
+	number(w, IMSI(1), "99970103");
+	check_eq(serving_commit(w), ERR_OK);
+	check_eq(serving_renew(x.r, 1001), ERR_OK);
+	check_eq(numbered(&x, "99970101"), IMSI(2));
+	check_eq(numbered(&x, "99970102"), 0);
+	check_eq(numbered(&x, "99970103"), IMSI(1));
+	check_eq(serving_begin(w), ERR_OK);
+	check_eq(serving_delete(w, CHANGE_SUB, IMSI(2)), ERR_OK);
+	number(w, IMSI(1), "");
+	check_eq(serving_commit(w), ERR_OK);
+	check_eq(serving_renew(x.r, 1002), ERR_OK);
+	check_eq(numbered(&x, "99970101") + numbered(&x, "99970103"), 0);
+	done(x);
+	serving_finish(w);
+	temp_gone(dir);
+}
+
 TEST(a_batch_sees_one_state_and_the_next_the_newest)
 {
 	char dir[TEMP_PATH];
@@ -451,7 +502,7 @@ TEST(a_killed_writer_leaves_its_last_commit_whole)
 
 TESTS(T(a_reader_finds_none_before_the_keeper_made_one),
       T(every_row_committed_is_found_and_no_other),
-      T(a_batch_sees_one_state_and_the_next_the_newest),
+      T(a_number_leads_to_who_has_it_now), T(a_batch_sees_one_state_and_the_next_the_newest),
       T(a_batch_that_is_begun_anew_drops_what_was_put),
       T(a_state_of_two_seconds_is_no_longer_valid),
       T(rules_change_version_only_when_they_change),
