@@ -110,7 +110,8 @@ enum err conf_parse(struct view yaml, const char *file, struct conf *c, char why
 	if (!c->realm[0])
 		realm_of(c->plmn, c->realm);
 	if (!fill(c->edge_host, "edge.", c->realm) || !fill_home(c) || !fill_portal(c) ||
-	    !fill(c->watch_events, c->data_dir, "/events/events.jsonl")) {
+	    !fill(c->watch_events, c->data_dir, "/events/events.jsonl") ||
+	    !fill(c->watch_store, c->data_dir, "/events/events.db")) {
 		snprintf(why, 256, "%s: data_dir or network.realm is too long", file);
 		return ERR_CONFIG;
 	}
@@ -163,7 +164,8 @@ enum err conf_move(struct conf *c, const char *data_dir, char why[256])
 	snprintf(from, sizeof from, "%s", c->data_dir);
 	c->data_dir[0] = 0;
 	if (fill(c->data_dir, data_dir, "") && follow(c->master_key, from, data_dir) &&
-	    follow(c->watch_events, from, data_dir) && conf_stores(c, dir))
+	    follow(c->watch_events, from, data_dir) && follow(c->watch_store, from, data_dir) &&
+	    conf_stores(c, dir))
 		return ERR_OK;
 	snprintf(why, 256, "--data: the path is too long");
 	return ERR_CONFIG;

@@ -16,6 +16,8 @@ const struct command commands[] = {
     {"delete", "delete OBJECT KEY", "delete a record", cmd_delete},
     {"approve", "approve [ID]", "list what waits for a second person; approve it", cmd_approve},
     {"watch", "watch", "live view of traffic, refusals and appointments", cmd_watch},
+    {"events", "events [name=value]...", "what happened: the event store, or the stream", cmd_events},
+    {"alarms", "alarms", "what asks for somebody now", cmd_alarms},
     {"simulate", "simulate [OPTION]...", "play visited networks and storms", cmd_simulate},
     {"inspect", "inspect FILE", "say what would be refused in a capture", cmd_inspect},
     {"audit", "audit [--clause R-x]", "fill in the CLP.14 checklist from the running system", cmd_audit},

@@ -1,12 +1,14 @@
 #include "cli/roles.h"
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "cli/supervise.h"
 #include "crypto/master.h"
 
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/resource.h>
 
@@ -74,6 +76,14 @@ enum err roles_partitions(const struct conf_list *list, struct edge_conf *to, ch
 	return ERR_OK;
 }
 
+/* For whoever watches it come near (R-5.8.4.b). */
+static void certificate_ends(struct tls *t)
+{
+	int days = tls_days_left(t);
+
+	metric_set(M_CERTIFICATE_ENDS, 0, (uint64_t)(time(NULL) + (time_t)days * 86400));
+}
+
 static enum err open_tls(struct role_env *e, char why[256])
 {
 	const struct conf *c = &e->conf;
@@ -89,12 +99,18 @@ static enum err open_tls(struct role_env *e, char why[256])
 		return ERR_FULL;
 	}
 	e->tls = tls_new(&f, &err, why);
+	if (!err)
+		certificate_ends(e->tls);
 	return err;
 }
 
 static enum err renew_tls(struct role_env *e, const struct tls_pems *p, char why[256])
 {
-	return tls_renew(e->tls, p, why);
+	enum err err = tls_renew(e->tls, p, why);
+
+	if (!err)
+		certificate_ends(e->tls);
+	return err;
 }
 
 static enum err open_signer(struct role_env *e, char why[256])
@@ -382,6 +398,11 @@ static enum err open_watch(struct role_env *e, char why[256])
 	e->watch.listen = e->conf.watch_listen;
 	e->watch.events = e->conf.watch_events;
 	e->watch.to_syslog = e->conf.watch_syslog;
+	e->watch.store = e->conf.watch_store;
+	e->watch.keep_days = e->conf.watch_keep_days;
+	e->watch.store_mb = e->conf.watch_store_mb;
+	e->watch.history_h = e->conf.watch_history_h;
+	e->watch.disk_free = e->conf.watch_disk_free;
 	e->watch.door = e->conf.watch_socket[0] ? e->conf.watch_socket : NULL;
 	if (e->watch.door)
 		expect_guests(e);

@@ -1,18 +1,24 @@
 #include "watch/watch.h"
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "loop/http.h"
+#include "watch/alarm.h"
+#include "watch/db.h"
 #include "watch/door.h"
 #include "watch/events.h"
+#include "watch/second.h"
 #include "watch/text.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define PAGE_MAX (2 * 1024 * 1024)
 #define DATAGRAM 8192
+#define LIVE_MAX (512 * 1024)
 #define BATCH_MAX 256 /* datagrams of one role a wake-up: none starves the others */
 
 struct watch {
@@ -20,10 +26,14 @@ struct watch {
 	struct endpoint listen;
 	struct loop *loop;
 	struct events *events;
+	struct db *db; /* NULL: no store is wanted */
+	struct alarms *alarms;
+	struct second *second;
+	uint8_t *room; /* of the live page, for the store */
 	struct http *http;
 	struct door *door;
 	pthread_mutex_t lock; /* of conf.role: pages are made on the thread of http */
-	uint64_t refused, unwritten;
+	uint64_t refused, unwritten, said;
 };
 
 static unsigned int page_of(const struct watch *me, const char *path, struct wr *w,
@@ -86,6 +96,55 @@ static bool speaks_for_itself(const struct watch *me, int fd, struct view line)
 	return false;
 }
 
+static uint64_t wall_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* The store may lack what the file has; it is counted. Somebody's right to be forgotten comes as an event. */
+static void keep(struct watch *me, struct view line)
+{
+	struct event_line e;
+
+	line.n -= line.n > 0 && line.p[line.n - 1] == '\n';
+	if (line_parse(line, &e) != ERR_OK)
+		return;
+	if (view_eq(e.name, VIEW("records.erased")) && view_eq(e.role, VIEW("keeper")) && me->db)
+		metric_add(M_WATCH_STORED, 2, db_forget(me->db, e.subject));
+	if (me->db)
+		metric_add(M_WATCH_STORED, db_add(me->db, &e, line) == ERR_OK ? 0 : 1, 1);
+	alarms_event(me->alarms, &e, line);
+}
+
+/* Our own events cannot go through a socket of ours. */
+static void news(void *ctx, const struct alarm_news *n)
+{
+	struct watch *me = ctx;
+	uint64_t now = wall_us();
+	uint8_t line[1024];
+	struct event_line e;
+	int len = snprintf((char *)line, sizeof line,
+			   "{\"time\":%llu.%06llu,\"seq\":%llu,\"role\":\"watch\",\"level\":\"%s\","
+			   "\"event\":\"watch.alarm_%s\",\"alarm\":\"%s\",\"severity\":\"%s\","
+			   "\"clause\":\"%s\",\"subject\":\"%.*s\",\"id\":%llu}\n",
+			   (unsigned long long)(now / 1000000), (unsigned long long)(now % 1000000),
+			   (unsigned long long)me->said++, n->open ? "error" : "note",
+			   n->open ? "raised" : "cleared", n->name, n->severity, n->clause,
+			   (int)n->subject.n, (const char *)n->subject.p, (unsigned long long)n->id);
+	struct view v = {line, len > 0 && (size_t)len < sizeof line ? (size_t)len : 0};
+
+	if (v.n == 0 || events_add(me->events, v) != ERR_OK) {
+		me->unwritten++;
+		return;
+	}
+	v.n--;
+	if (me->db && line_parse(v, &e) == ERR_OK)
+		metric_add(M_WATCH_STORED, db_add(me->db, &e, v) == ERR_OK ? 0 : 1, 1);
+}
+
 static void take_events(void *ctx, int fd)
 {
 	struct watch *me = ctx;
@@ -102,6 +161,8 @@ static void take_events(void *ctx, int fd)
 			      ERR_VALUE;
 		me->refused += err == ERR_VALUE;
 		me->unwritten += err == ERR_IO;
+		if (err != ERR_VALUE)
+			keep(me, (struct view){line, (size_t)n});
 	}
 }
 
@@ -109,15 +170,38 @@ static void every_100_ms(void *ctx)
 {
 	struct watch *me = ctx;
 
+	if (me->db && db_flush(me->db) != ERR_OK)
+		me->unwritten++;
 	if (events_flush(me->events) != ERR_OK)
 		return; /* nothing is lost yet: what waits is tried again */
 }
 
-/* Our own events cannot go through ourselves: straight into the file, by standard error's way. */
+/* What the last second was, and what is now, for those who read the store. */
+static void store_second(struct watch *me, uint64_t now_us)
+{
+	struct wr w = {.p = me->room, .cap = LIVE_MAX};
+	bool lost = false;
+
+	if (second_take(me->second, &me->conf, &w) && !w.err)
+		lost |= db_second(me->db, now_us / 1000000, wr_done(&w)) != ERR_OK;
+	w = (struct wr){.p = me->room, .cap = LIVE_MAX};
+	text_live(&me->conf, &w);
+	if (!w.err)
+		lost |= db_live(me->db, now_us / 1000000, wr_done(&w)) != ERR_OK;
+	me->unwritten += lost;
+	db_prune(me->db, now_us);
+}
+
+/* What we lose cannot go through ourselves: by standard error's way. */
 static void every_second(void *ctx)
 {
 	struct watch *me = ctx;
+	uint64_t now_us = wall_us();
 
+	alarms_tick(me->alarms, now_us);
+	metric_set(M_WATCH_ALARMS, 0, alarms_open(me->alarms));
+	if (me->db)
+		store_second(me, now_us);
 	if (me->refused + me->unwritten == 0)
 		return;
 	LOG(LOG_ERROR, "watch.events_lost", kv_num("refused", me->refused),
@@ -132,6 +216,32 @@ static enum err open_door(struct watch *w, char why[256])
 			      &w->lock,	    w->loop,	   take_events,	    w};
 
 	return door_open(&w->door, &c, why);
+}
+
+static enum err open_store(struct watch *w, char why[256])
+{
+	const struct db_conf c = {w->conf.store, w->conf.keep_days, w->conf.store_mb, w->conf.history_h};
+	struct alarms_conf a = {.roles = &w->conf,
+				.disk = w->conf.store,
+				.disk_free = w->conf.disk_free,
+				.news = news,
+				.ctx = w};
+	enum err err = w->conf.store && w->conf.store[0] ? db_open(&w->db, &c, why) : ERR_OK;
+
+	if (err)
+		return err;
+	a.db = w->db;
+	w->alarms = alarms_new(&a);
+	w->second = second_new();
+	w->room = malloc(LIVE_MAX);
+	if (w->alarms && w->second && w->room) {
+		struct wr nothing = {0};
+
+		(void)second_take(w->second, &w->conf, &nothing); /* what the first second is compared with */
+		return ERR_OK;
+	}
+	snprintf(why, 256, "watch: out of memory");
+	return ERR_FULL;
 }
 
 static enum err open_all(struct watch *w, char why[256])
@@ -153,6 +263,8 @@ static enum err open_all(struct watch *w, char why[256])
 		return ERR_FULL;
 	}
 	err = events_open(&w->events, w->conf.events, w->conf.to_syslog, why);
+	if (!err)
+		err = open_store(w, why);
 	if (!err)
 		err = http_start(&w->http, &http, why);
 	for (size_t i = 0; i < w->conf.role_n && !err; i++) {
@@ -204,6 +316,10 @@ void watch_free(struct watch *w)
 	if (w->http)
 		http_stop(w->http);
 	door_close(w->door);
+	alarms_free(w->alarms);
+	second_free(w->second);
+	db_close(w->db);
+	free(w->room);
 	events_close(w->events);
 	if (w->loop)
 		loop_free(w->loop);

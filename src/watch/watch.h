@@ -14,6 +14,9 @@ struct watch_conf {
 	const char *listen; /* "127.0.0.1:9464" */
 	const char *events; /* file, JSON lines; turned over at 64 MiB to .1 */
 	bool to_syslog;	    /* also to syslog (journald listens there) */
+	const char *store;  /* the event store (watch/db.h); NULL or "": none */
+	uint32_t keep_days, store_mb, history_h; /* its bounds */
+	uint32_t disk_free; /* per cent of the disk below which an alarm is raised */
 	struct watch_role {
 		const char *name;
 		const struct role_page *page; /* mapped read-only; NULL: has not come to the door */
