@@ -20,6 +20,8 @@ static const char *const op_names[OP_N] = {
     [OP_SMS_STATUS] = "sms_status", [OP_SMS_ALERT] = "sms_alert", [OP_ROAMING_NUMBER] = "roaming_number",
     [OP_SUBSCRIBER_INFO] = "subscriber_info", [OP_LOCATE] = "locate", [OP_TRACE] = "trace",
     [OP_HOME_SERVICE] = "home_service", [OP_INTERNAL] = "internal",
+    [OP_SESSION_CREATE] = "session_create", [OP_SESSION_CHANGE] = "session_change",
+    [OP_SESSION_END] = "session_end", [OP_BEARER] = "bearer", [OP_PATH] = "path",
 };
 
 static struct refusal *row_of(struct refusals *r, const struct facts *f, enum check check,

@@ -48,6 +48,9 @@ enum prio ask_prio(struct ask *a)
 		sub = ask_sub(a);
 	if (!sub)
 		return PRIO_NORMAL;
+	/* What a message says of itself can only take it back, and nobody critical. */
+	if (sub->prio == PRIO_NORMAL && a->f->low_priority)
+		return PRIO_LOW;
 	return sub->prio < PRIO_N ? (enum prio)sub->prio : PRIO_LOW;
 }
 
@@ -58,6 +61,8 @@ struct admission *ask_target(struct ask *a)
 
 	if (a->j->target_n == 0 || a->f->direction != DIR_TO_HOME)
 		return NULL;
+	if (a->f->protocol == PROTO_GTPC)
+		return judge_gateway(a->j, a->f);
 	sub = ask_sub(a);
 	partition = sub && sub->partition < a->j->target_n ? sub->partition : 0;
 	return a->j->targets[partition];

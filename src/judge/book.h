@@ -122,11 +122,11 @@ struct network_row {
 	uint32_t rate;                 /* requests a second before low classes wait; 0 = no limit */
 	uint32_t unknown_rate;         /* USER_UNKNOWN answers a second; 0 = 100 */
 	int16_t lat_cdeg, lon_cdeg;    /* a place in the country, 1/100 degree, for time and distance */
-	uint32_t apps;                 /* applications agreed, enum app_bit; 0 = S6a and MAP */
+	uint32_t apps;                 /* applications agreed, enum app_bit; 0 = S6a, MAP, GTP */
 	uint32_t version;
 };
 
-enum app_bit { APP_BIT_S6A = 1, APP_BIT_S13 = 2, APP_BIT_MAP = 4 };
+enum app_bit { APP_BIT_S6A = 1, APP_BIT_S13 = 2, APP_BIT_MAP = 4, APP_BIT_GTP = 8 };
 
 /* Modes of a check. */
 enum mode { MODE_OFF, MODE_OBSERVE, MODE_ENFORCE };
@@ -189,6 +189,11 @@ struct book {
 	const struct network_row *(*network_of_number)(void *ctx, uint64_t number);
 	/* The subscription with that MSISDN; may be NULL: numbers are not known. */
 	const struct sub_row *(*sub_of_number)(void *ctx, uint64_t msisdn);
+	/* The network with the longest prefix of an address (address of its record), 4 or 16 octets, IPv4
+	 * also as RFC 4291 maps it; may be NULL: nobody's. */
+	const struct network_row *(*network_of_address)(void *ctx, struct view address);
+	/* May a critical subscriber use this APN? NULL: any, for all that is known. */
+	bool (*apn_critical)(void *ctx, struct view apn);
 };
 /* Knows nothing: where no records are, and what a book that knows little begins as. */
 extern const struct book book_empty;

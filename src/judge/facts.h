@@ -37,6 +37,11 @@ enum op {
 	OP_TRACE,             /* activateTraceMode, deactivateTraceMode */
 	OP_HOME_SERVICE,      /* what else a home network asks: USSD, checks, termination */
 	OP_INTERNAL,          /* what only one network's own nodes have to say to each other */
+	OP_SESSION_CREATE,    /* Create Session Request, Create PDP Context Request */
+	OP_SESSION_CHANGE,    /* Modify Bearer Request, Update PDP Context Request, and commands */
+	OP_SESSION_END,       /* Delete Session Request, Delete PDP Context Request */
+	OP_BEARER,            /* what a gateway asks of the visited node about a session */
+	OP_PATH,              /* Echo and the like: about the path between two nodes */
 	OP_N
 };
 
@@ -61,6 +66,10 @@ enum form {
 	FORM_SPLIT = 64,      /* in pieces, though whole it would have fitted */
 	FORM_LENGTHS = 128,   /* lengths or tags in more octets than they need */
 	FORM_NAMES = 256,     /* identities that contradict each other */
+	FORM_UNASKED = 512,   /* an answer to what nobody asked */
+	FORM_TUNNEL = 1024,   /* about a tunnel that nobody has */
+	FORM_REUSED = 2048,   /* offers a tunnel that another subscriber has */
+	FORM_SEQUENCE = 4096, /* the number of a request that waits for its answer, and says something else */
 };
 
 /* Which of a subscriber's nodes speaks; SERVES_AS_RAT: the radio technology says it. */
@@ -92,6 +101,13 @@ struct facts {
 	uint8_t category, serves, node_n; /* the enums above */
 	bool outside;          /* came from outside, whatever network it claims */
 	bool continues;        /* in a dialogue that one of ours began */
+	bool answer;           /* no request: judged by who sends it and by its form, no more */
+	bool moves;            /* the session goes over to the node that speaks */
+	bool low_priority;     /* says of itself that it can wait */
+	uint8_t pdn_type;      /* 1 IPv4, 2 IPv6, 3 IPv4v6, 4 non-IP (TS 29.274 8.34); 0: not said */
+	uint8_t session_n;     /* of this subscriber's, with the one that is asked for */
+	uint8_t target;        /* 1 + the protected target it would go to; 0: its partition says */
+	uint8_t node_address_n;
 	uint16_t form;         /* enum form bits */
 
 	/* The connection, authenticated: what the peer is, not what it says. */
@@ -107,5 +123,10 @@ struct facts {
 	/* Numbers (E.164), where a protocol has them: of the one who speaks, of the one spoken to, of nodes
 	 * that the message names as the speaker's own, of the subscriber. 0: none. */
 	uint64_t origin_number, dest_number, node[NODE_MAX], msisdn;
+	/* The same of nodes that have IP addresses, of 4 or 16 octets. */
+	struct view node_address[NODE_MAX];
+	struct view apn;       /* as text, without its operator */
+	uint64_t session_plmn; /* network that the session it is about is served by; 0: not known */
+	uint64_t group;        /* all that one back-off would silence, as a number; 0: nobody else */
 	uint64_t now_ms;       /* since 1970 */
 };

@@ -112,6 +112,8 @@ static enum check first_refusal(struct ask *a, struct verdict *v)
 		enum mode mode = a->j->rules.mode[c];
 		enum finding found;
 
+		if (a->f->answer && check_rows[c].stage > STAGE_CATEGORY)
+			break;
 		if (a->j->rules.n[c] > 0)
 			mode = rules_mode(&a->j->rules, c, a->f, a->peer);
 		if (mode == MODE_OFF || broken(c))
@@ -127,11 +129,18 @@ static enum check first_refusal(struct ask *a, struct verdict *v)
 	return CHECK_NONE;
 }
 
+/* Silence: beyond a rate, to an answer, to what would be answered twice, to a source that is anybody's. */
+static bool is_dropped(const struct ask *a, enum check c)
+{
+	return c == CHECK_UNKNOWN_RATE || c == CHECK_PATH_RATE || c == CHECK_FORM_SEQUENCE ||
+	       a->f->answer || (c == CHECK_PEER_UNKNOWN && a->f->protocol == PROTO_GTPC);
+}
+
 static void refuse(struct ask *a, enum check c, struct verdict *v)
 {
 	v->check = (uint16_t)c;
 	v->cause = check_rows[c].cause;
-	v->act = c == CHECK_UNKNOWN_RATE ? ACT_DROP : ACT_REJECT;
+	v->act = is_dropped(a, c) ? ACT_DROP : ACT_REJECT;
 	v->prio = PRIO_NORMAL;
 	if (check_rows[c].stage == STAGE_LOAD && a->f->op == OP_AUTH_INFO)
 		v->cause = CAUSE_AUTH_UNAVAILABLE;
@@ -154,8 +163,10 @@ static bool is_ours_out(const struct facts *f)
 /* Where a passed request was counted, and is counted off: whatever became of its record since. */
 static struct admission *target_of(const struct judge *j, const struct facts *f, uint8_t partition)
 {
-	if (j->target_n == 0 || f->direction != DIR_TO_HOME)
+	if (j->target_n == 0 || f->direction != DIR_TO_HOME || f->answer)
 		return NULL;
+	if (f->protocol == PROTO_GTPC)
+		return judge_gateway(j, f);
 	return j->targets[partition < j->target_n ? partition : 0];
 }
 

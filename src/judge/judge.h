@@ -42,6 +42,9 @@ enum cause {
 	CAUSE_UNABLE_TO_DELIVER,   /* 3002 */
 	CAUSE_APP_UNSUPPORTED,     /* 3007 */
 	CAUSE_COMMAND_UNSUPPORTED, /* 3001 */
+	CAUSE_APN_UNKNOWN,         /* GTP: missing or unknown APN */
+	CAUSE_PDN_TYPE,            /* GTP: preferred PDN type not supported */
+	CAUSE_NO_CONTEXT,          /* GTP: context not found */
 	CAUSE_N
 };
 

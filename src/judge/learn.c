@@ -60,6 +60,16 @@ static void notified(struct sighting *at, const void *ctx)
 		at->seen_s = l->now_s;
 }
 
+/* A session was made, or moved: who is registered is where its sessions are. */
+static void session_there(struct sighting *at, const void *ctx)
+{
+	const struct lesson *l = ctx;
+
+	if (l->f->moves && at->plmn != 0)
+		at->plmn = l->plmn;
+	notified(at, ctx);
+}
+
 /* Its home network may name the node that serves it from now on (find_DEST_INTERNAL). */
 static void roamer_came(struct sighting *at, const void *ctx)
 {
@@ -78,7 +88,8 @@ static void roamer_left(struct sighting *at, const void *ctx)
 static void (*const lessons[4][OP_N])(struct sighting *, const void *) = {
 	[DIR_TO_HOME] = { [OP_AUTH_INFO] = authenticated, [OP_UPDATE_LOCATION] = updated,
 			  [OP_PURGE] = purged, [OP_NOTIFY] = notified,
-			  [OP_RESTORE] = notified },
+			  [OP_RESTORE] = notified, [OP_SESSION_CREATE] = session_there,
+			  [OP_SESSION_CHANGE] = session_there },
 	[DIR_OUT_TO_HOME] = { [OP_UPDATE_LOCATION] = roamer_came, [OP_PURGE] = roamer_left },
 	[DIR_TO_VISITED] = { [OP_CANCEL_LOCATION] = roamer_left },
 };
@@ -88,6 +99,8 @@ void learn_success(struct judge *j, const struct facts *f, uint64_t now_ms)
 	struct lesson l = { .f = f, .now_s = (uint32_t)(now_ms / 1000) };
 
 	if (!j->seen || f->direction > DIR_OUT_TO_HOME || f->op >= OP_N || !lessons[f->direction][f->op])
+		return;
+	if (f->imsi == 0)
 		return;
 	l.host = sightings_host(j->seen, f->origin_host);
 	l.plmn = sightings_plmn(f->visited_plmn ? f->visited_plmn : f->peer_plmn);

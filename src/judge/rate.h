@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum rate_kind { RATE_UNKNOWN_SUB, RATE_REQUEST, RATE_RESET, RATE_N };
+enum rate_kind { RATE_UNKNOWN_SUB, RATE_REQUEST, RATE_RESET, RATE_PATH, RATE_N };
 
 #define RATE_SLOTS 1024
 

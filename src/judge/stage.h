@@ -41,6 +41,13 @@ const struct sighting *ask_seen(struct ask *a);
 enum prio ask_prio(struct ask *a);
 struct admission *ask_target(struct ask *a); /* NULL: not protected */
 
+/* The gateway that a session is asked of: facts say which. */
+static inline struct admission *judge_gateway(const struct judge *j, const struct facts *f)
+{
+	return f->op == OP_SESSION_CREATE && f->target > 0 && f->target <= j->target_n
+		       ? j->targets[f->target - 1] : NULL;
+}
+
 /* The peer is a node of our own network. */
 static inline bool ask_own_peer(const struct ask *a)
 {
@@ -78,7 +85,8 @@ bool ask_is_ours(const struct ask *a, struct view name);
 static inline bool ask_comes_in(const struct ask *a)
 {
 	return a->f->direction == DIR_TO_HOME &&
-	       (a->f->op == OP_AUTH_INFO || a->f->op == OP_UPDATE_LOCATION || a->f->op == OP_RESTORE);
+	       (a->f->op == OP_AUTH_INFO || a->f->op == OP_UPDATE_LOCATION || a->f->op == OP_RESTORE ||
+		a->f->op == OP_SESSION_CREATE || (a->f->op == OP_SESSION_CHANGE && a->f->moves));
 }
 
 /* One function a row of check.tab, named by the row's id, so that a row without one does not link. */

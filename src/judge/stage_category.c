@@ -6,17 +6,19 @@
 	(BIT(OP_AUTH_INFO) | BIT(OP_UPDATE_LOCATION) | BIT(OP_PURGE) | BIT(OP_NOTIFY) | \
 	 BIT(OP_CHECK_EQUIPMENT) | BIT(OP_RESTORE) | BIT(OP_AUTH_FAILURE) | BIT(OP_SERVICE) | \
 	 BIT(OP_PRESENT) | BIT(OP_EVENT) | BIT(OP_SMS_MO) | BIT(OP_SMS_ROUTE) | BIT(OP_SMS_STATUS) | \
-	 BIT(OP_SMS_ALERT))
+	 BIT(OP_SMS_ALERT) | BIT(OP_SESSION_CREATE) | BIT(OP_SESSION_CHANGE) | BIT(OP_SESSION_END) | \
+	 BIT(OP_PATH))
 #define OPS_TO_VISITED \
 	(BIT(OP_CANCEL_LOCATION) | BIT(OP_INSERT_DATA) | BIT(OP_DELETE_DATA) | BIT(OP_RESET) | \
 	 BIT(OP_SMS_MT) | BIT(OP_ROAMING_NUMBER) | BIT(OP_SUBSCRIBER_INFO) | BIT(OP_LOCATE) | \
-	 BIT(OP_TRACE) | BIT(OP_HOME_SERVICE))
+	 BIT(OP_TRACE) | BIT(OP_HOME_SERVICE) | BIT(OP_BEARER) | BIT(OP_PATH))
 
 /* Operations that need not say whom they are about: all, or someone by his number or by his dialogue. */
 #define OPS_NAMELESS                                                                                     \
 	(BIT(OP_CHECK_EQUIPMENT) | BIT(OP_SERVICE) | BIT(OP_EVENT) | BIT(OP_SMS_MO) |                    \
 	 BIT(OP_SMS_ROUTE) | BIT(OP_SMS_STATUS) | BIT(OP_SMS_ALERT) |             \
-	 BIT(OP_RESET) | BIT(OP_INTERNAL) | BIT(OP_SMS_MT))
+	 BIT(OP_RESET) | BIT(OP_INTERNAL) | BIT(OP_SMS_MT) | BIT(OP_SESSION_CHANGE) |                    \
+	 BIT(OP_SESSION_END) | BIT(OP_BEARER) | BIT(OP_PATH))
 
 _Static_assert(OP_N <= 32, "sets of operations are 32 bits");
 
@@ -24,6 +26,8 @@ static uint32_t app_of(const struct facts *f)
 {
 	if (f->op == OP_CHECK_EQUIPMENT)
 		return APP_BIT_S13;
+	if (f->protocol == PROTO_GTPC)
+		return APP_BIT_GTP;
 	return f->protocol == PROTO_MAP ? APP_BIT_MAP : APP_BIT_S6A;
 }
 
@@ -35,7 +39,7 @@ enum finding find_CAT1_APPLICATION(struct ask *a)
 		return a->f->app_agreed ? FIND_NOTHING : FIND_BAD;
 	if (!a->peer || ask_own_peer(a))
 		return FIND_NOTHING; /* our own MMEs may use all that we speak */
-	agreed = a->peer->apps ? a->peer->apps : APP_BIT_S6A | APP_BIT_MAP;
+	agreed = a->peer->apps ? a->peer->apps : APP_BIT_S6A | APP_BIT_MAP | APP_BIT_GTP;
 	return agreed & app_of(a->f) ? FIND_NOTHING : FIND_BAD;
 }
 
@@ -52,7 +56,8 @@ enum finding find_CAT1_COMMAND(struct ask *a)
 
 static bool is_category_2(const struct ask *a)
 {
-	return a->f->direction == DIR_TO_VISITED && !ask_own_peer(a) && a->f->category != CATEGORY_SMS;
+	return a->f->direction == DIR_TO_VISITED && !ask_own_peer(a) && a->f->category != CATEGORY_SMS &&
+	       !a->f->answer;
 }
 
 /* RSR and reset name no subscriber (TS 29.272 §7.2.15): they speak of their own network's. */
@@ -100,7 +105,7 @@ enum finding find_CAT2_ROAMER(struct ask *a)
 
 enum finding find_CAT3_FOREIGN(struct ask *a)
 {
-	if (a->f->direction != DIR_TO_HOME || a->f->op == OP_CHECK_EQUIPMENT)
+	if (a->f->direction != DIR_TO_HOME || a->f->op == OP_CHECK_EQUIPMENT || a->f->answer)
 		return FIND_NOTHING; /* the EIR judges devices, whoever's SIM is in them */
 	return names_nobody(a) || ask_range(a) ? FIND_NOTHING : FIND_BAD;
 }
@@ -118,3 +123,7 @@ FORM_CHECK(FORM_LAYERS)
 FORM_CHECK(FORM_SPLIT)
 FORM_CHECK(FORM_LENGTHS)
 FORM_CHECK(FORM_NAMES)
+FORM_CHECK(FORM_UNASKED)
+FORM_CHECK(FORM_TUNNEL)
+FORM_CHECK(FORM_REUSED)
+FORM_CHECK(FORM_SEQUENCE)

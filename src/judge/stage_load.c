@@ -6,6 +6,8 @@
 #define THROTTLED_RATE 50  /* requests a second of a network whose trust is throttled */
 #define RESET_RATE     1   /* RSR: each makes our MMEs ask again for every subscriber */
 #define RESET_BURST    5
+#define PATH_PER_S     20 /* TS 29.274 7.1.1: each path is asked once a minute at most */
+#define PATH_BURST     100
 #define ATTACH_S       30  /* an update that long after its vectors belongs to the same attach */
 
 enum finding find_UNKNOWN_RATE(struct ask *a)
@@ -19,6 +21,23 @@ enum finding find_UNKNOWN_RATE(struct ask *a)
 	return rate_take(a->j->rates, &take) ? FIND_NOTHING : FIND_BAD;
 }
 
+enum finding find_PATH_RATE(struct ask *a)
+{
+	struct rate_ask take = { .kind = RATE_PATH, .now_ms = a->f->now_ms, .per_s = PATH_PER_S,
+				 .burst = PATH_BURST };
+
+	if (a->f->op != OP_PATH || !a->peer)
+		return FIND_NOTHING;
+	take.plmn = a->peer->plmn;
+	return rate_take(a->j->rates, &take) ? FIND_NOTHING : FIND_BAD;
+}
+
+/* What begins nothing is not shed: a session's end frees what is short. */
+static bool is_first(const struct facts *f)
+{
+	return f->protocol != PROTO_GTPC || f->op == OP_SESSION_CREATE;
+}
+
 /* Low classes may use only a part of the burst, so they wait first; critical ones never wait, but count. */
 enum finding find_PARTNER_RATE(struct ask *a)
 {
@@ -26,7 +45,7 @@ enum finding find_PARTNER_RATE(struct ask *a)
 	struct rate_ask take = { .kind = RATE_REQUEST, .now_ms = a->f->now_ms };
 	enum prio prio;
 
-	if (!a->peer || ask_own_peer(a))
+	if (!a->peer || ask_own_peer(a) || !is_first(a->f))
 		return FIND_NOTHING;
 	take.plmn = a->peer->plmn;
 	if (a->f->op == OP_RESET) {

@@ -132,16 +132,25 @@ enum finding find_DEST_REALM(struct ask *a)
 	return row && row->trust == TRUST_OWN ? FIND_NOTHING : FIND_BAD;
 }
 
-/* A node that a message names as the sender's own (vlr-Number, hlr-Number, gsmSCF-Address ...) is reached by
- * whoever believes it: it must be in the sender's network. */
+static bool other_network(const struct ask *a, const struct network_row *row)
+{
+	return !row || row->plmn != a->peer->plmn;
+}
+
+/* A node that a message names as the sender's own (vlr-Number, hlr-Number, gsmSCF-Address, F-TEID ...) is
+ * reached by whoever believes it: it must be in the sender's network. */
 enum finding find_NODE_ADDRESS(struct ask *a)
 {
+	const struct book *b = a->j->book;
+
 	if (!a->peer)
 		return FIND_NOTHING;
 	for (uint8_t i = 0; i < a->f->node_n && i < NODE_MAX; i++) {
-		const struct network_row *row = ask_number(a, a->f->node[i]);
-
-		if (!row || row->plmn != a->peer->plmn)
+		if (other_network(a, ask_number(a, a->f->node[i])))
+			return FIND_BAD;
+	}
+	for (uint8_t i = 0; i < a->f->node_address_n && i < NODE_MAX && b->network_of_address; i++) {
+		if (other_network(a, b->network_of_address(b->ctx, a->f->node_address[i])))
 			return FIND_BAD;
 	}
 	return FIND_NOTHING;

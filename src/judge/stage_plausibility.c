@@ -11,7 +11,7 @@
 
 #define OPS_OF_SERVING \
 	(1u << OP_PURGE | 1u << OP_RESTORE | 1u << OP_AUTH_FAILURE | 1u << OP_SERVICE | 1u << OP_PRESENT | \
-	 1u << OP_EVENT | 1u << OP_SMS_MO)
+	 1u << OP_EVENT | 1u << OP_SMS_MO | 1u << OP_SESSION_CREATE)
 
 /* Is a node known that could have said this? A VLR and an MME serve side by side, and the names of one
  * protocol's nodes say nothing about the other's. */
@@ -53,6 +53,17 @@ enum finding find_PREV_NETWORK(struct ask *a)
 		return FIND_NOTHING;
 	seen = ask_seen(a);
 	return !seen || seen->plmn == 0 || seen->plmn == here ? FIND_NOTHING : FIND_BAD;
+}
+
+/* A session is changed and ended by the network that serves it. Another one takes it over only by saying so:
+ * it names its own node, and then its place and its way there are judged as if it made the session anew. */
+enum finding find_SESSION_NETWORK(struct ask *a)
+{
+	if (a->f->direction != DIR_TO_HOME || a->f->session_plmn == 0 || !a->peer || ask_own_peer(a))
+		return FIND_NOTHING;
+	if (a->f->session_plmn == a->peer->plmn || (a->f->op == OP_SESSION_CHANGE && a->f->moves))
+		return FIND_NOTHING;
+	return a->f->op == OP_SESSION_CHANGE || a->f->op == OP_SESSION_END ? FIND_BAD : FIND_NOTHING;
 }
 
 static double radians(int16_t centidegrees)

@@ -38,6 +38,83 @@ enum finding find_GREYLISTED(struct ask *a)
 	return p && p->grey != GREY_CANCEL ? FIND_ALERT : unless_critical(a); /* else home serves less */
 }
 
+enum finding find_MSISDN(struct ask *a)
+{
+	const struct sub_row *sub = ask_comes_in(a) && a->f->msisdn != 0 ? ask_sub(a) : NULL;
+
+	if (!sub || sub->msisdn == 0 || sub->msisdn == a->f->msisdn)
+		return FIND_NOTHING;
+	return unless_critical(a);
+}
+
+static bool is_grey(const struct ask *a, const struct sub_row *sub)
+{
+	return sub->flags & SUB_GREY && (sub->grey_until == 0 || sub->grey_until > a->f->now_ms / 1000);
+}
+
+static bool names(const struct apn_row *row, struct view apn)
+{
+	return row->name[0] != 0 &&
+	       view_eq_case((struct view){ (const uint8_t *)row->name, strnlen(row->name, sizeof row->name) },
+			    apn);
+}
+
+/* The profile's row for the APN that is asked for, or NULL. Who is in quarantine has that one alone. */
+static const struct apn_row *apn_of(struct ask *a, const struct profile_row *p)
+{
+	const struct sub_row *sub = ask_sub(a);
+
+	if (names(&p->quarantine, a->f->apn))
+		return &p->quarantine;
+	if (sub && is_grey(a, sub) && p->grey == GREY_QUARANTINE)
+		return NULL;
+	for (uint8_t i = 0; i < p->apn_n && i < APN_MAX; i++) {
+		if (names(&p->apn[i], a->f->apn))
+			return &p->apn[i];
+	}
+	return NULL;
+}
+
+/* The profile of whoever asks for a session; NULL: nothing is known to hold it against. */
+static const struct profile_row *wants_session(struct ask *a)
+{
+	const struct profile_row *p;
+
+	if (a->f->op != OP_SESSION_CREATE || !ask_comes_in(a))
+		return NULL;
+	p = ask_profile(a);
+	return p && p->apn_n > 0 ? p : NULL;
+}
+
+enum finding find_APN(struct ask *a)
+{
+	const struct profile_row *p = wants_session(a);
+
+	return !p || apn_of(a, p) ? FIND_NOTHING : FIND_BAD;
+}
+
+/* TS 23.401 5.3.1.1: of a device that may have both the network may give one. */
+enum finding find_PDN_TYPE(struct ask *a)
+{
+	static const uint8_t allowed[] = { [0] = 1 << 1 | 1 << 3, [1] = 1 << 2 | 1 << 3,
+					   [2] = 1 << 1 | 1 << 2 | 1 << 3, [3] = 1 << 1 | 1 << 2 | 1 << 3,
+					   [4] = 1 << 4 };
+	const struct profile_row *p = wants_session(a);
+	const struct apn_row *apn = p ? apn_of(a, p) : NULL;
+
+	if (!apn || a->f->pdn_type == 0 || apn->pdn_type >= sizeof allowed)
+		return FIND_NOTHING;
+	return a->f->pdn_type < 8 && allowed[apn->pdn_type] >> a->f->pdn_type & 1 ? FIND_NOTHING : FIND_BAD;
+}
+
+/* One for each APN, and a second where IPv4 and IPv6 are given apart. */
+enum finding find_SESSIONS(struct ask *a)
+{
+	const struct profile_row *p = wants_session(a);
+
+	return p && a->f->session_n > 2 * p->apn_n ? FIND_BAD : FIND_NOTHING;
+}
+
 /* A country entry is a whole MCC or a whole PLMN: "310410" does not lie under "31041". */
 static bool country_fits(uint64_t entry, uint64_t plmn)
 {

@@ -15,7 +15,7 @@
 #define ALGS      "|milenage|tuak|xor|comp128-3"
 #define LIVES     "inventory|test-ready|active|suspended|retired"
 #define TRUSTS    "blocked|throttled|trusted|own"
-#define APPS      "s6a|s13|map"
+#define APPS      "s6a|s13|map|gtp"
 #define COLOURS   "white|black|grey"
 #define MODES     "off|observe|enforce"
 #define FORMS     "2ff|3ff|4ff|mff2"

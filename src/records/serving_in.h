@@ -22,7 +22,11 @@ struct serving_read {
 	struct serving_table profiles, networks, rules, ranges;
 	struct serving_realms realms;
 	struct serving_numbers numbers;
+	struct serving_addresses addresses;
 	struct serving_lists named; /* the bulk equipment lists of that state */
 	struct lists_hold lists;    /* and those in use */
 	struct book book;
 };
+
+/* Fill in the look-ups of networks and APNs of a reader's book. */
+void serving_book_networks(struct book *b);

@@ -249,27 +249,6 @@ static const struct profile_row *profile(void *ctx, uint32_t id)
 	return p && p->id == id ? p : NULL;
 }
 
-static const struct network_row *network(void *ctx, uint64_t plmn)
-{
-	struct serving_read *r = ctx;
-	const struct network_row *n = serving_table_floor(&r->networks, plmn, sizeof n->plmn);
-
-	return n && n->plmn == plmn ? n : NULL;
-}
-
-static const struct network_row *network_of_realm(void *ctx, struct view realm)
-{
-	return serving_realms_find(&((struct serving_read *)ctx)->realms,
-				   &((struct serving_read *)ctx)->networks, realm);
-}
-
-static const struct network_row *network_of_number(void *ctx, uint64_t number)
-{
-	struct serving_read *r = ctx;
-
-	return serving_numbers_find(&r->numbers, &r->networks, number);
-}
-
 static const struct range_row *range(void *ctx, uint64_t imsi)
 {
 	struct serving_read *r = ctx;
@@ -300,9 +279,10 @@ struct serving_read *serving_reader(struct serving *s)
 	r->networks.size = sizeof(struct network_row);
 	r->rules.size = sizeof(struct rule_row);
 	r->ranges.size = sizeof(struct range_row);
-	r->book = (struct book){ r,     sub,   profile, network,     network_of_realm,
-				 equip, range, rules,   rule_version, host,
-				 network_of_number, sub_of_number };
+	r->book = (struct book){ .ctx = r, .sub = sub, .profile = profile, .equip = equip, .range = range,
+				 .rules = rules, .rule_version = rule_version, .host = host,
+				 .sub_of_number = sub_of_number };
+	serving_book_networks(&r->book);
 	if (getrandom(r->realms.key, sizeof r->realms.key, 0) != sizeof r->realms.key) {
 		free(r);
 		return NULL;
@@ -336,6 +316,7 @@ void serving_read_free(struct serving_read *r)
 	serving_table_free(&r->ranges);
 	free(r->realms.slot);
 	free(r->numbers.cell);
+	free(r->addresses.cell);
 	free(r);
 }
 
@@ -367,6 +348,8 @@ static enum err reload_all(struct serving_read *r)
 		e = serving_realms_index(&r->realms, &r->networks);
 	if (!e && loaded)
 		e = serving_numbers_index(&r->numbers, &r->networks);
+	if (!e && loaded)
+		e = serving_addresses_index(&r->addresses, &r->networks);
 	return e;
 }
 

@@ -192,3 +192,24 @@ const struct network_row *serving_numbers_find(const struct serving_numbers *x,
 	}
 	return NULL;
 }
+
+static bool names(const struct apn_row *row, struct view apn)
+{
+	return view_eq_case((struct view){ (const uint8_t *)row->name, strnlen(row->name, sizeof row->name) },
+			    apn);
+}
+
+/* Profiles are few, and this is asked when something is refused. */
+bool serving_apn_critical(const struct serving_table *profiles, struct view apn)
+{
+	for (size_t i = 0; i < profiles->n; i++) {
+		const struct profile_row *p = (const void *)(profiles->rows + i * sizeof *p);
+		bool has = names(&p->quarantine, apn);
+
+		for (uint8_t k = 0; k < p->apn_n && k < APN_MAX; k++)
+			has |= names(&p->apn[k], apn);
+		if (has && p->prio == PRIO_CRITICAL)
+			return true;
+	}
+	return false;
+}

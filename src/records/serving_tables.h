@@ -40,3 +40,20 @@ struct serving_numbers {
 enum err MUST_USE serving_numbers_index(struct serving_numbers *x, const struct serving_table *t);
 const struct network_row *serving_numbers_find(const struct serving_numbers *x,
 					       const struct serving_table *t, uint64_t number);
+
+/* Index the address prefixes of the same table; and look up who has the longest one of an address. */
+struct serving_addresses {
+	struct address_cell {
+		uint64_t high, low;
+		uint32_t row; /* + 1; 0 = free */
+		uint8_t bits;
+	} *cell;
+	size_t mask;
+	bool has[129]; /* prefixes of so many bits */
+};
+enum err MUST_USE serving_addresses_index(struct serving_addresses *x, const struct serving_table *t);
+const struct network_row *serving_addresses_find(const struct serving_addresses *x,
+						 const struct serving_table *t, struct view address);
+
+/* Does a critical profile of a table of struct profile_row use this APN? */
+bool serving_apn_critical(const struct serving_table *profiles, struct view apn);

@@ -142,6 +142,8 @@ static inline void world_rows(struct world *w)
 	w->net[ANGELES].lon_cdeg = -11824;
 	w->range = (struct range_row){ .from = id("999700000000000"), .to = id("999709999999999") };
 	w->profile[0] = (struct profile_row){ .rats = RAT_WB_EUTRAN, .binding = BINDING_REFUSE };
+	w->profile[0].apn[0] = (struct apn_row){ .name = "meters.iot" };
+	w->profile[0].apn_n = 1;
 	w->profile_n = 1;
 	w->sub[0] = (struct sub_row){ .imsi = id("999700000000001"), .life = LIFE_ACTIVE,
 				      .prio = PRIO_NORMAL };
@@ -158,7 +160,7 @@ static inline struct world *world_new(void)
 	world_rows(w);
 	w->book = (struct book){ w, world_sub, world_profile, world_network, world_realm, world_equip,
 				 world_range, world_rules, world_version, NULL,
-				 world_number, NULL };
+				 world_number, NULL, NULL, NULL };
 	w->seen = sightings_new(1024, world_key);
 	w->target = admission_new(&(struct admission_conf){ 0 }, world_key);
 	w->judge = judge_new(&w->book, w->seen, &w->target, 1, world_key);
@@ -200,6 +202,13 @@ static inline struct facts world_facts(enum op op)
 	if (op == OP_UPDATE_LOCATION) {
 		f.rat = RAT_IS_WB_EUTRAN;
 		f.imei = id("35316609000001");
+	}
+	if (op >= OP_SESSION_CREATE && op < OP_N) {
+		f.protocol = PROTO_GTPC;
+		f.apn = VIEW("meters.iot");
+		f.pdn_type = 1;
+		f.session_n = 1;
+		f.visited_plmn = f.session_plmn = id("00101");
 	}
 	if (op == OP_RESET)
 		f.imsi = 0;

@@ -253,6 +253,65 @@ static void sms_from_elsewhere(struct world *w, struct facts *f)
 	f->visited_plmn = f->peer_plmn;
 }
 
+static void form_unasked(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_UNASKED;
+}
+
+static void form_tunnel(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_TUNNEL;
+}
+
+static void form_reused(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_REUSED;
+}
+
+static void form_sequence(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->form = FORM_SEQUENCE;
+}
+
+static void session_of_paris(struct world *w, struct facts *f)
+{
+	f->session_plmn = w->net[PARIS].plmn;
+}
+
+static void other_msisdn(struct world *w, struct facts *f)
+{
+	w->sub[0].msisdn = id("99970123");
+	f->msisdn = id("99970124");
+}
+
+static void other_apn(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->apn = VIEW("internet");
+}
+
+static void other_pdn_type(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->pdn_type = 2;
+}
+
+static void too_many_sessions(struct world *w, struct facts *f)
+{
+	(void)w;
+	f->session_n = 3;
+}
+
+static void path_flood(struct world *w, struct facts *f)
+{
+	while (judge_request(w->judge, f).act == ACT_PASS && w->sub_looks++ < 200)
+		;
+}
+
 static const struct spoil spoils[] = {
 	{ CHECK_PEER_UNKNOWN,     OP_AUTH_INFO,       no_record },
 	{ CHECK_PEER_BLOCKED,     OP_AUTH_INFO,       blocked },
@@ -297,6 +356,17 @@ static const struct spoil spoils[] = {
 	{ CHECK_FORM_SPLIT, OP_AUTH_INFO, form_split },
 	{ CHECK_FORM_LENGTHS, OP_AUTH_INFO, form_lengths },
 	{ CHECK_FORM_NAMES, OP_AUTH_INFO, form_names },
+	{ CHECK_FORM_UNASKED, OP_AUTH_INFO, form_unasked },
+	{ CHECK_FORM_TUNNEL, OP_AUTH_INFO, form_tunnel },
+	{ CHECK_FORM_REUSED, OP_AUTH_INFO, form_reused },
+	{ CHECK_FORM_SEQUENCE, OP_AUTH_INFO, form_sequence },
+	{ CHECK_SESSION_NETWORK,  OP_SESSION_CHANGE,  session_of_paris },
+	{ CHECK_SESSION_NETWORK,  OP_SESSION_END,     session_of_paris },
+	{ CHECK_MSISDN,           OP_SESSION_CREATE,  other_msisdn },
+	{ CHECK_APN,              OP_SESSION_CREATE,  other_apn },
+	{ CHECK_PDN_TYPE,         OP_SESSION_CREATE,  other_pdn_type },
+	{ CHECK_SESSIONS,         OP_SESSION_CREATE,  too_many_sessions },
+	{ CHECK_PATH_RATE,        OP_PATH,            path_flood },
 };
 #define SPOILS (sizeof spoils / sizeof *spoils)
 
@@ -308,7 +378,7 @@ static struct verdict judged(const struct spoil *s, void (*set)(struct world *, 
 	struct facts f = world_facts(s->op);
 	struct verdict v;
 
-	w->net[P1].apps = APP_BIT_S6A | APP_BIT_S13;
+	w->net[P1].apps = APP_BIT_S6A | APP_BIT_S13 | APP_BIT_GTP;
 	if (f.direction == DIR_TO_VISITED && f.imsi)
 		world_registers_roamer(w, f.imsi);
 	if (set)
@@ -342,8 +412,9 @@ static void all_off(struct world *w, const struct facts *f, enum check c)
 static void check_refused(const struct spoil *s, struct verdict v)
 {
 	check_eq(v.check, s->check);
-	check_eq(v.act, s->check == CHECK_UNKNOWN_RATE ? ACT_DROP : ACT_REJECT);
-	if (check_rows[s->check].stage == STAGE_LOAD)
+	check_eq(v.act, s->check == CHECK_UNKNOWN_RATE || s->check == CHECK_PATH_RATE ||
+			s->check == CHECK_FORM_SEQUENCE ? ACT_DROP : ACT_REJECT);
+	if (check_rows[s->check].stage == STAGE_LOAD && s->op == OP_AUTH_INFO)
 		check_eq(v.cause, CAUSE_AUTH_UNAVAILABLE);
 	else
 		check_eq(v.cause, check_rows[s->check].cause);
