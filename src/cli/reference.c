@@ -96,6 +96,7 @@ static const char *const kind_text[] = {
 	[K_HOST] = "domain name",
 	[K_IMEI] = "IMEI of 14 to 16 digits, or TAC of 8",
 	[K_APN] = "`name:pdn:qci:arp:ul:dl`",
+	[K_REACH] = "destinations, `[PROTOCOL:]WHERE[:PORT[-PORT]]`",
 };
 
 static void column_values(const struct column *c)
@@ -116,7 +117,7 @@ static void column_values(const struct column *c)
 		printf(" digits");
 	if (c->kind == K_BITS)
 		printf("; several, with a space between");
-	if (c->kind == K_DIGS || c->kind == K_NETS)
+	if (c->kind == K_DIGS || c->kind == K_NETS || c->kind == K_REACH)
 		printf("; up to %s, with a space between", c->names);
 }
 

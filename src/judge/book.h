@@ -5,7 +5,7 @@
 #pragma once
 #include "base/bcd.h"
 
-#define BOOK_VERSION 4
+#define BOOK_VERSION 5
 
 #define NAME_MAX_BYTES 32
 #define HOST_MAX_BYTES 128
@@ -14,6 +14,8 @@
 #define TAC_MAX        8
 #define NUMBER_PREFIXES 8
 #define POINT_CODES    4
+#define REACH_MAX      16
+#define REACH_NAME     64
 
 /* Priority class: from the profile or subscription, never from what a message claims (R-5.6.1.d). */
 enum prio { PRIO_CRITICAL, PRIO_HIGH, PRIO_NORMAL, PRIO_LOW, PRIO_N };
@@ -80,6 +82,17 @@ struct apn_row {
 	uint32_t ul_bps, dl_bps; /* AMBR of the APN */
 };
 
+/* Where devices may send to, and be sent from: an address prefix or a name, some protocol and ports. */
+struct reach_row {
+	uint8_t family;       /* 4 or 6; 0 = by name */
+	uint8_t bits;         /* of the prefix, among 128: an IPv4 address is ::ffff:a.b.c.d */
+	uint8_t protocol;     /* IP's number; 0 = any */
+	uint8_t below;        /* of a name: what lies under it, not itself */
+	uint16_t port_from, port_to; /* inclusive; 0 to 65535 = any */
+	uint8_t address[16];
+	char name[REACH_NAME];
+};
+
 /* One service profile: what an IoT service may do, written once (idea 1). */
 struct profile_row {
 	uint32_t id, version, tenant;
@@ -98,7 +111,11 @@ struct profile_row {
 	uint32_t algorithms;    /* of the radio, 1 << enum radio_id (crypto/radio.h); 0 = all of 128 bits */
 	uint8_t generation;     /* the oldest radio allowed, 2 to 4; `rats` has no older */
 	uint8_t grey, assurance; /* enum grey; enum assurance that an attach must have */
-	uint8_t spare;
+	uint8_t peers;          /* its devices may speak to other devices */
+	uint8_t reach_n;        /* 0 = anywhere */
+	uint8_t spare[3];
+	uint32_t day_mb;        /* volume of a device a day, both ways, MB; 0 = any */
+	struct reach_row reach[REACH_MAX]; /* user data (R-5.1.a) */
 };
 
 /* UNLISTED only appears in answers about networks without a record. */

@@ -61,7 +61,7 @@ static const char *const kind_names[] = {
 	[K_TEXT] = "text", [K_DIG] = "digits", [K_NUM] = "number", [K_FLAG] = "flag",
 	[K_ENUM] = "choice", [K_BITS] = "choices", [K_TIME] = "time", [K_REF] = "reference",
 	[K_DIGS] = "list of digits", [K_NETS] = "list of prefixes", [K_HOST] = "domain",
-	[K_IMEI] = "IMEI or TAC", [K_APN] = "APN",
+	[K_IMEI] = "IMEI or TAC", [K_APN] = "APN", [K_REACH] = "list of destinations",
 };
 
 void say(struct say *s, const char *format, ...)

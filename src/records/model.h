@@ -39,6 +39,7 @@ enum model_kind {
 	K_HOST,  /* a domain name, in small letters */
 	K_IMEI,  /* 8 digits (TAC), or 14 to 16, of which 14 are kept */
 	K_APN,   /* name:pdn:qci:arp:ul:dl */
+	K_REACH, /* up to `names` destinations, [PROTOCOL:]WHERE[:PORT[-PORT]] */
 };
 
 /* F_LATER: not among the columns of the first release. A store without it gets it, with its default; so it
@@ -50,7 +51,7 @@ struct column {
 	enum model_kind kind;
 	unsigned int flags;
 	int64_t min, max;
-	const char *names; /* K_ENUM, K_BITS: "a|b"; K_REF: the object; K_DIGS, K_NETS: how many */
+	const char *names; /* K_ENUM, K_BITS: "a|b"; K_REF: the object; K_DIGS, K_NETS, K_REACH: how many */
 	const char *def, *help;
 	enum object object;
 };
@@ -116,6 +117,9 @@ struct model_apn {
 	uint32_t pdn, qci, arp, ul, dl;
 };
 enum err MUST_USE model_apn(struct view text, struct model_apn *a, struct say *s);
+/* One destination of K_REACH. ERR_VALUE. */
+struct reach_row;
+enum err MUST_USE model_reach(struct view text, struct reach_row *to);
 /* The next word of a list separated by spaces, commas or semicolons; empty at the end. */
 struct view model_word(struct view *left);
 

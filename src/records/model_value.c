@@ -1,6 +1,8 @@
 /* Values: from text to a cell and back. One reader a kind. */
 #include "records/model.h"
 
+#include "judge/book.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,6 +291,26 @@ static enum err several(const struct reading *in)
 	return ERR_OK;
 }
 
+static enum err reach(const struct reading *in)
+{
+	int64_t most = strtol(in->c->names, NULL, 10), n = 0;
+	struct view left = in->text, w;
+	struct reach_row row;
+
+	while ((w = model_word(&left)).n > 0) {
+		if (w.n > (size_t)in->c->max || model_reach(w, &row))
+			return no(in, "holds what is no [PROTOCOL:]WHERE[:PORT[-PORT]]: WHERE is an IPv4 "
+				      "prefix, an IPv6 prefix in [], NAME or *.NAME; PROTOCOL is tcp, "
+				      "udp, sctp, icmp or any");
+		if (n++ == most)
+			return no(in, "holds too many");
+		wr_view(in->room, n > 1 ? VIEW(" ") : VIEW(""));
+		for (size_t i = 0; i < w.n; i++)
+			wr_be(in->room, w.p[i] >= 'A' && w.p[i] <= 'Z' ? w.p[i] + 32U : w.p[i], 1);
+	}
+	return ERR_OK;
+}
+
 static bool apn_name_ok(struct view v)
 {
 	return v.n > 0 && v.n < 64 && host_ok(v); /* "*" is no name (R-5.1.b) */
@@ -343,6 +365,7 @@ static enum err (*const readers[])(const struct reading *in) = {
 	[K_TEXT] = text, [K_DIG] = digits, [K_NUM] = numeral, [K_FLAG] = flag, [K_ENUM] = one_of,
 	[K_BITS] = some_of, [K_TIME] = moment, [K_REF] = text, [K_DIGS] = several,
 	[K_NETS] = several, [K_HOST] = host, [K_IMEI] = imei, [K_APN] = apn,
+	[K_REACH] = reach,
 };
 
 enum err row_set(struct row *r, unsigned int column, struct view v, struct say *s)

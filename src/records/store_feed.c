@@ -128,6 +128,16 @@ static void pack_apns(const struct row *r, struct profile_row *to)
 		to->quarantine.name[0] = 0;
 }
 
+static void pack_reach(struct view list, struct profile_row *to)
+{
+	struct view w;
+
+	while (to->reach_n < REACH_MAX && (w = model_word(&list)).n > 0) {
+		if (model_reach(w, &to->reach[to->reach_n]) == ERR_OK)
+			to->reach_n++;
+	}
+}
+
 /* What is older than the policy allows is no radio technology of this profile, wherever it is asked. */
 static uint16_t rats_from(uint32_t rats, uint32_t generation)
 {
@@ -156,11 +166,13 @@ static enum err pack_profile(struct store *st, const struct row *r, struct profi
 		.services = (uint16_t)num(r, COL_PROFILE_SERVE),
 		.ul_bps = num(r, COL_PROFILE_UL), .dl_bps = num(r, COL_PROFILE_DL),
 		.tau_s = num(r, COL_PROFILE_TAU), .odb = num(r, COL_PROFILE_ODB),
+		.peers = (uint8_t)num(r, COL_PROFILE_PEERS), .day_mb = num(r, COL_PROFILE_DAY),
 	};
 	text_to(row_key(r), to->name, sizeof to->name);
 	pack_numbers(row_at(r, COL_PROFILE_SMS)->text, to->sms_to, 4);
 	to->country_n = pack_numbers(row_at(r, COL_PROFILE_WHERE)->text, to->country, COUNTRY_MAX);
 	pack_apns(r, to);
+	pack_reach(row_at(r, COL_PROFILE_REACH)->text, to);
 	return ERR_OK;
 }
 
