@@ -11,6 +11,8 @@ test_packages="python3 python3-pytest python3-pytest-rerunfailures python3-scapy
 bench_packages="osmo-hlr"
 # debootstrap, systemd-container and the rest: for the test, which boots a Debian of its own.
 package_packages="debhelper dpkg-dev fakeroot lintian debootstrap systemd-container util-linux"
+web_packages="nodejs npm"       # the portal's pages
+page_packages="chromium"        # and what their tests look at them with
 fuzz_packages="clang libclang-rt-14-dev"
 B=${BUILD:-build}
 
@@ -58,8 +60,15 @@ build() {
 	ninja -C "$B" | tail -n 3
 }
 
+pages() { # pages [--tests]: the portal's pages, into $B/web; without npm the API serves alone
+	# shellcheck disable=SC2086
+	command -v npm >/dev/null || need $web_packages || echo "no Node.js and npm to be had here"
+	sh web/build.sh "$B/web" "$@"
+}
+
 run() {
 	build
+	pages
 	exec "$B/src/cli/merlon" run --demo --data ./run "$@"
 }
 
@@ -98,6 +107,9 @@ test_all() {
 	echo "== real peers"
 	configure "$B-compromise" -Dcompromise=true # what tests/peer/test_compromise.py attacks with
 	ninja -C "$B-compromise" src/cli/merlon | tail -n 1
+	# shellcheck disable=SC2086
+	need $page_packages || echo "no Chromium to be had here"
+	pages --tests
 	junit="$B/peer.xml"
 	rm -f "$junit"
 	# Debian's Python, whatever else is first in PATH: the packages above are for it.
@@ -162,13 +174,17 @@ docs() {
 }
 
 case "${1:-}" in
-run | build | bench | fuzz | docs | package)
+build)
+	build
+	pages
+	;;
+run | bench | fuzz | docs | package)
 	cmd=$1
 	shift
 	"$cmd" "$@"
 	;;
 test) test_all ;;
-clean) rm -rf build build-* run ;;
+clean) rm -rf build build-* run web/node_modules ;;
 -h | --help | help | "") usage ;;
 *)
 	usage >&2

@@ -1,0 +1,42 @@
+// The objects of the records and their fields, as the server describes them (GET /model).
+import { api } from "./api";
+
+export interface Field {
+  name: string;
+  kind: string;
+  help: string;
+  choices?: string[];
+  need?: boolean;
+  key?: boolean;
+  default?: string;
+  min?: number;
+  max?: number;
+}
+
+export interface Model {
+  name: string;
+  help: string;
+  fields: Field[];
+}
+
+let asked: Promise<Record<string, Model>> | null = null;
+
+export function model(): Promise<Record<string, Model>> {
+  asked ??= api<{ objects: Model[] }>("GET /model").then((m) => Object.fromEntries(m.objects.map((o) => [o.name, o])));
+  asked.catch(() => (asked = null));
+  return asked;
+}
+
+const labels: Record<string, string> = {
+  imsi: "IMSI", iccid: "ICCID", msisdn: "MSISDN", eid: "EID", imei: "Device (IMEI or TAC)", tacs: "Device types (TAC)", plmn: "Network (PLMN)",
+  alg: "Algorithm", life: "Life cycle", rats: "Radio technologies", ul_bps: "Uplink, bit/s", dl_bps: "Downlink, bit/s", tau_s: "TAU timer, s",
+  odb: "Barring (ODB)", sms_to: "SMS may go to", apn1: "Default APN", apn2: "Second APN", apn3: "Third APN", apn4: "Fourth APN",
+  grey_until: "Greylisted until", grey_s: "Greylisting lasts, s", cert_name: "Domain of certificates", clear_ok: "May connect without TLS",
+  hide: "Hide our topology", lat_cdeg: "Latitude, 1/100 degree", lon_cdeg: "Longitude, 1/100 degree", sas_until: "SAS ends", key_x: "Key, x",
+  key_y: "Key, y", imsi_from: "First IMSI", imsi_to: "Last IMSI", mail: "E-mail", since: "Sessions since",
+};
+
+export function label(name: string): string {
+  const t = labels[name] ?? name.replace(/_/g, " ");
+  return t[0].toUpperCase() + t.slice(1);
+}

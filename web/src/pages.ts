@@ -1,0 +1,31 @@
+// Which pages there are. Each is a bundle of its own; a person sees those whose first request their role may make.
+import { type ComponentType, lazy, type LazyExoticComponent } from "react";
+import type { Endpoint } from "./api.gen";
+import { s } from "./strings";
+
+const k = s.kinds;
+
+export interface PageDef {
+  id: string; // first part of the address
+  title: string;
+  group: keyof typeof s.groups;
+  needs: Endpoint; // who may not call it does not see the page
+  view: LazyExoticComponent<ComponentType>;
+  hidden?: boolean; // not in the menu
+}
+
+const page = (load: () => Promise<{ default: ComponentType }>) => lazy(load);
+
+export const pages: PageDef[] = [
+  { id: "subscriptions", title: k.subscription.title, group: "devices", needs: "GET /subscriptions", view: page(() => import("./pages/subscriptions")) },
+  { id: "profiles", title: k.profile.title, group: "devices", needs: "GET /profiles", view: page(() => import("./pages/profiles")) },
+  { id: "holds", title: k.hold.title, group: "devices", needs: "GET /holds", view: page(() => import("./pages/holds")) },
+  { id: "hosts", title: k.host.title, group: "devices", needs: "GET /hosts", view: page(() => import("./pages/hosts")) },
+  { id: "batches", title: k.batch.title, group: "devices", needs: "GET /batches", view: page(() => import("./pages/batches")) },
+  { id: "suppliers", title: k.supplier.title, group: "devices", needs: "GET /suppliers", view: page(() => import("./pages/suppliers")) },
+  { id: "rules", title: k.rule.title, group: "network", needs: "GET /rules", view: page(() => import("./pages/rules")) },
+  { id: "lists", title: k.equipment.title, group: "network", needs: "GET /equipment", view: page(() => import("./pages/lists")) },
+  { id: "ranges", title: k.range.title, group: "network", needs: "GET /ranges", view: page(() => import("./pages/ranges")) },
+  { id: "platforms", title: k.platform.title, group: "network", needs: "GET /platforms", view: page(() => import("./pages/platforms")) },
+  { id: "tenants", title: k.tenant.title, group: "people", needs: "GET /tenants", view: page(() => import("./pages/tenants")) },
+];

@@ -1,0 +1,4 @@
+import { batches } from "./kinds";
+import { records } from "./records";
+
+export default records(batches);

@@ -1,0 +1,4 @@
+import { holds } from "./kinds";
+import { records } from "./records";
+
+export default records(holds);

@@ -1,0 +1,4 @@
+import { hosts } from "./kinds";
+import { records } from "./records";
+
+export default records(hosts);

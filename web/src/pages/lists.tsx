@@ -1,0 +1,4 @@
+import { equipment } from "./kinds";
+import { records } from "./records";
+
+export default records(equipment);

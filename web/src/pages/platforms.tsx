@@ -1,0 +1,4 @@
+import { platforms } from "./kinds";
+import { records } from "./records";
+
+export default records(platforms);

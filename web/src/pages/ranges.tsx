@@ -1,0 +1,4 @@
+import { ranges } from "./kinds";
+import { records } from "./records";
+
+export default records(ranges);

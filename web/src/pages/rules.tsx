@@ -1,0 +1,4 @@
+import { rules } from "./kinds";
+import { records } from "./records";
+
+export default records(rules);

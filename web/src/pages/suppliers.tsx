@@ -1,0 +1,4 @@
+import { suppliers } from "./kinds";
+import { records } from "./records";
+
+export default records(suppliers);

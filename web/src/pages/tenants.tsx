@@ -1,0 +1,4 @@
+import { tenants } from "./kinds";
+import { records } from "./records";
+
+export default records(tenants);
