@@ -3,7 +3,7 @@ import { defineConfig } from "vite";
 
 // No inline script, no inline style, nothing as a data: address: what the portal's Content-Security-Policy allows.
 export default defineConfig({
-  base: "./",
+  base: "/",
   plugins: [react()],
   build: {
     target: "es2021",

@@ -89,7 +89,7 @@ export async function call<T = Row, E extends Endpoint = Endpoint>(endpoint: E, 
     if (r.ok) return { body: body as T, etag: r.headers.get("ETag") ?? "", status: r.status };
     const problem = new Problem(r.status, json ? body : { title: r.statusText || "HTTP " + r.status, detail: text.slice(0, 200) });
     if (tries === 0 && wantsStepUp(problem) && (await prove(problem))) continue;
-    if (r.status === 401 && !ask.quiet && !wantsStepUp(problem)) gone();
+    if (r.status === 401 && (!ask.quiet || problem.type.endsWith("signed-out"))) gone();
     throw problem;
   }
 }

@@ -18,8 +18,9 @@ export function App() {
 
 function Inside() {
   const { who } = useSession();
-  const { path } = usePlace();
-  if (path[0] === "setup" || path[0] === "welcome") return <OneTime kind={path[0]} />;
+  usePlace(); // a one-time link leads on to the pages
+  const once = location.pathname.slice(1);
+  if (once === "setup" || once === "welcome") return <OneTime kind={once} />;
   if (!who) return <SignIn />;
   if (!who.whole) return <Second />;
   return <Frame />;

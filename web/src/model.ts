@@ -6,23 +6,27 @@ export interface Field {
   kind: string;
   help: string;
   choices?: string[];
-  need?: boolean;
-  key?: boolean;
   default?: string;
-  min?: number;
-  max?: number;
 }
 
 export interface Model {
-  name: string;
+  object: string;
   help: string;
   fields: Field[];
+}
+
+type Raw = Omit<Model, "fields"> & { fields: (Omit<Field, "choices"> & { choices: string })[] };
+
+/** "a|b|c"; of a reference it names the object that is meant. */
+function read(f: Raw["fields"][number]): Field {
+  const choices = f.kind === "choice" || f.kind === "choices" ? f.choices.split("|").filter(Boolean) : undefined;
+  return { ...f, choices: choices?.length ? choices : undefined };
 }
 
 let asked: Promise<Record<string, Model>> | null = null;
 
 export function model(): Promise<Record<string, Model>> {
-  asked ??= api<{ objects: Model[] }>("GET /model").then((m) => Object.fromEntries(m.objects.map((o) => [o.name, o])));
+  asked ??= api<Raw[]>("GET /model").then((all) => Object.fromEntries(all.map((o) => [o.object, { ...o, fields: o.fields.map(read) }])));
   asked.catch(() => (asked = null));
   return asked;
 }

@@ -18,12 +18,13 @@ export interface Who {
 
 interface Session {
   who: Who | null;
+  unset: boolean; // nobody has signed in yet, ever
   ended: boolean;
   refresh: () => Promise<void>;
   out: () => Promise<void>;
 }
 
-const Context = createContext<Session>({ who: null, ended: false, refresh: async () => undefined, out: async () => undefined });
+const Context = createContext<Session>({ who: null, unset: false, ended: false, refresh: async () => undefined, out: async () => undefined });
 export const useSession = () => useContext(Context);
 
 /** May this person do it at all? The server decides again; this only hides what it would refuse. */
@@ -35,7 +36,7 @@ export function useCan(): (endpoint: Endpoint) => boolean {
 function read(body: Row): Who | null {
   if (!body.user) return null;
   return {
-    user: String(body.user), tenant: String(body.tenant ?? ""), role: String(body.role ?? ""), whole: body.whole === true,
+    user: String(body.user), tenant: String(body.tenant ?? ""), role: String(body.role ?? ""), whole: body.next === "",
     factors: (body.factors as string[] | undefined) ?? [], full_name: body.full_name as string | undefined,
   };
 }
@@ -43,11 +44,13 @@ function read(body: Row): Who | null {
 export function Sessions({ children }: { children: ReactNode }) {
   const [who, setWho] = useState<Who | null | undefined>(undefined);
   const [ended, setEnded] = useState(false);
+  const [unset, setUnset] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const refresh = useCallback(async () => {
     try {
       const { body } = await call("GET /session", { quiet: true });
       if (body.csrf) setCsrf(String(body.csrf));
+      setUnset(body.next === "set-up");
       setWho(read(body));
       setError(null);
     } catch (e) {
@@ -71,7 +74,7 @@ export function Sessions({ children }: { children: ReactNode }) {
   if (error) return <main className="gate"><Wrong error={error} /></main>;
   if (who === undefined) return <main className="gate"><Waiting /></main>;
   return (
-    <Context.Provider value={{ who, ended: ended && !who, refresh, out }}>
+    <Context.Provider value={{ who, unset, ended: ended && !who, refresh, out }}>
       {children}
       {who?.whole ? <StepUp who={who} refresh={refresh} /> : null}
     </Context.Provider>

@@ -2,7 +2,6 @@
 import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { type ReactNode, useEffect, useState } from "react";
 import { api, type Row } from "../api";
-import { go, usePlace } from "../route";
 import { useSession } from "../session";
 import { s } from "../strings";
 import { Note, Wrong } from "../ui/bits";
@@ -43,7 +42,7 @@ function useRun() {
 }
 
 export function SignIn() {
-  const { refresh, ended } = useSession();
+  const { refresh, ended, unset } = useSession();
   const [user, setUser] = useState("");
   const [password, setPassword] = useState("");
   const { error, busy, run } = useRun();
@@ -59,6 +58,7 @@ export function SignIn() {
   });
   return (
     <Gate title={s.sign.title}>
+      {unset ? <Note>{s.sign.unset}</Note> : null}
       {ended ? <Note tone="warn">{s.sign.gone}</Note> : null}
       <Wrong error={error} />
       <form className="stack" onSubmit={(e) => { e.preventDefault(); void byPassword(); }}>
@@ -86,27 +86,30 @@ export function Second() {
 
 /** Add a passkey or an authenticator. `first`: it is the one that makes the session whole. */
 export function Enrol({ first, done }: { first?: boolean; done: () => Promise<void> | void }) {
-  const body = <EnrolForm done={done} />;
+  const body = <EnrolForm first={first} done={done} />;
   return first ? <Gate title={s.sign.enrol} lead={s.sign.enrolLead}>{body}</Gate> : body;
 }
 
-function EnrolForm({ done }: { done: () => Promise<void> | void }) {
+function EnrolForm({ first, done }: { first?: boolean; done: () => Promise<void> | void }) {
   const [label, setLabel] = useState("");
   const [key, setKey] = useState<Row | null>(null);
   const [code, setCode] = useState("");
   const [codes, setCodes] = useState<string[] | null>(null);
   const { error, busy, run } = useRun();
-  const finish = async (answer: Row) => {
-    const given = answer.recovery_codes as string[] | undefined;
-    if (given?.length) setCodes(given);
+  const finish = async () => {
+    if (first) setCodes((await api<{ codes: string[] }>("POST /me/recovery")).codes);
     else await done();
   };
   const passkey = () => run(async () => {
     const options = await api("POST /me/passkey", { body: label ? { label } : {} });
-    await finish(await api("POST /me/passkey/confirm", { body: await makePasskey(options) }));
+    await api("POST /me/passkey/confirm", { body: await makePasskey(options) });
+    await finish();
   });
   const totp = () => run(async () => setKey(await api("POST /me/totp", { body: label ? { label } : {} })));
-  const confirm = () => run(async () => finish(await api("POST /me/totp/confirm", { body: { code: code.replace(/\s/g, "") } })));
+  const confirm = () => run(async () => {
+    await api("POST /me/totp/confirm", { body: { code: code.replace(/\s/g, "") } });
+    await finish();
+  });
   if (codes) return <Codes codes={codes} done={() => void done()} />;
   return (
     <div className="stack">
@@ -144,8 +147,7 @@ export function Codes({ codes, done }: { codes: string[]; done: () => void }) {
 /** The one-time links: the first set-up, an invitation, a reset. */
 export function OneTime({ kind }: { kind: "setup" | "welcome" }) {
   const { refresh } = useSession();
-  const { path, query } = usePlace();
-  const token = path[1] ?? query.get("token") ?? "";
+  const [token] = useState(() => location.hash.slice(1)); // never sent with a request for a page
   const [user, setUser] = useState("");
   const [full, setFull] = useState("");
   const [password, setPassword] = useState("");
@@ -155,7 +157,8 @@ export function OneTime({ kind }: { kind: "setup" | "welcome" }) {
     if (password !== twice) throw new Error(s.setup.differ);
     if (kind === "setup") await api("POST /setup", { body: { token, user, password, ...(full ? { full_name: full } : {}) }, quiet: true });
     else await api("POST /welcome", { body: { token, password }, quiet: true });
-    go("#/");
+    history.replaceState(null, "", "/#/");
+    dispatchEvent(new HashChangeEvent("hashchange"));
     await refresh();
   });
   if (!token) return <Gate title={s.setup.title}><Note tone="bad">{s.setup.noToken}</Note></Gate>;

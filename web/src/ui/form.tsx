@@ -52,9 +52,9 @@ export function wire(f: Field, text: string): unknown {
 }
 
 function One({ f, value, set, off }: { f: Field; value: string; set: (v: string) => void; off: boolean }) {
-  const about = { label: label(f.name), description: f.help, disabled: off, required: f.need };
-  if (f.kind === "flag") return <Checkbox {...about} required={false} checked={value === "yes"} onChange={(e) => set(e.currentTarget.checked ? "yes" : "no")} />;
-  if (f.kind === "set" && f.choices) {
+  const about = { label: label(f.name), description: f.help, disabled: off };
+  if (f.kind === "flag") return <Checkbox {...about} checked={value === "yes"} onChange={(e) => set(e.currentTarget.checked ? "yes" : "no")} />;
+  if (f.kind === "choices" && f.choices) {
     const has = value.split(/\s+/).filter(Boolean);
     return (
       <Fieldset legend={label(f.name)} disabled={off}>
