@@ -62,6 +62,7 @@ static bool follow(struct feed *f, const struct feed_means *m, const struct chan
 	case CHANGE_RULE:
 	case CHANGE_EQUIP:
 	case CHANGE_RANGE:
+	case CHANGE_AGREEMENT:
 		return true; /* no node was told of these */
 	case CHANGE_HOST:
 		return host_changed(f, m, c->id);

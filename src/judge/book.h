@@ -113,10 +113,24 @@ struct profile_row {
 	uint8_t grey, assurance; /* enum grey; enum assurance that an attach must have */
 	uint8_t peers;          /* its devices may speak to other devices */
 	uint8_t reach_n;        /* 0 = anywhere */
-	uint8_t spare[3];
+	uint8_t on_leak, on_threat; /* enum answer of inspection */
+	uint8_t spare;
 	uint32_t day_mb;        /* volume of a device a day, both ways, MB; 0 = any */
 	struct reach_row reach[REACH_MAX]; /* user data (R-5.1.a) */
+	uint32_t leaks_ok;      /* 1 << enum leak: what it is meant to send in clear text */
+	uint32_t touch_max;     /* SIMs that one finding may block or quarantine an hour */
 };
+
+/* What is found in traffic that should not be in clear text (judge/leak.tab). */
+enum leak {
+#define LEAK(id, name, ...) LEAK_##id,
+#include "judge/leak.tab"
+#undef LEAK
+	LEAK_N
+};
+
+/* What follows from a finding of inspection, by profile (R-5.8.2.d). */
+enum answer { ANSWER_ALERT, ANSWER_BLOCK, ANSWER_QUARANTINE };
 
 /* UNLISTED only appears in answers about networks without a record. */
 enum trust { TRUST_BLOCKED, TRUST_THROTTLED, TRUST_TRUSTED, TRUST_OWN };
@@ -178,6 +192,16 @@ struct host_row {
 	uint64_t imsi;          /* the SIM it came by; 0 = not said */
 };
 
+/* What a tenant lets us do with its devices' data, bits, and when: a data processing agreement (R-4.b). */
+enum purpose_bit { PURPOSE_INSPECTION = 1, PURPOSE_SHARING = 2, PURPOSE_ANALYTICS = 4, PURPOSE_LOCATION = 8 };
+
+struct agreement_row {
+	uint32_t id, tenant;
+	uint32_t purposes;     /* enum purpose_bit */
+	uint32_t signed_s, ends_s; /* seconds since 1970; ends 0 = no end */
+	uint32_t spare;
+};
+
 /* An IMSI range of ours, and what its batch is (R-5.1.h). */
 struct range_row {
 	uint64_t from, to; /* inclusive */
@@ -211,6 +235,8 @@ struct book {
 	const struct network_row *(*network_of_address)(void *ctx, struct view address);
 	/* May a critical subscriber use this APN? NULL: any, for all that is known. */
 	bool (*apn_critical)(void *ctx, struct view apn);
+	/* Every agreement, in no order; may be NULL: none. */
+	const struct agreement_row *(*agreements)(void *ctx, size_t *n);
 };
 /* Knows nothing: where no records are, and what a book that knows little begins as. */
 extern const struct book book_empty;
@@ -219,6 +245,10 @@ static inline const struct host_row *book_host(const struct book *b, uint64_t im
 {
 	return b->host && imei ? b->host(b->ctx, bcd_first(imei, 14)) : NULL;
 }
+
+/* Is there an agreement of this tenant for this purpose, in force at `now_s`? Looks at all: ask once a tenant
+ * and batch, not once a packet. */
+bool book_agreed(const struct book *b, uint32_t tenant, enum purpose_bit purpose, uint64_t now_s);
 
 /* The home network of an IMSI: the record of its first 6, else 5 digits; NULL if there is none. */
 const struct network_row *book_home(const struct book *b, uint64_t imsi);

@@ -29,6 +29,8 @@ static enum err put(struct serving_writer *w, enum change_kind kind, const union
 		return serving_put_range(w, &p->range);
 	case CHANGE_HOST:
 		return serving_put_host(w, &p->host);
+	case CHANGE_AGREEMENT:
+		return serving_put_agreement(w, &p->agreement);
 	}
 	return ERR_VALUE;
 }
@@ -119,12 +121,12 @@ static enum err batch(struct keeper *k, uint64_t after)
 /* Everything in one transaction: a reader sees the old copy, then the whole new one. */
 static enum err fill(struct keeper *k, uint64_t feed)
 {
-	struct change last = { .seq = feed, .kind = CHANGE_HOST };
+	struct change last = { .seq = feed, .kind = CHANGE_AGREEMENT };
 	enum err err = serving_begin(k->serving), committed;
 
 	if (err)
 		return err;
-	for (enum change_kind kind = CHANGE_SUB; kind <= CHANGE_HOST && !err; kind++)
+	for (enum change_kind kind = CHANGE_SUB; kind <= CHANGE_AGREEMENT && !err; kind++)
 		err = put_all(k, kind);
 	if (!err)
 		err = serving_put_lists(k->serving, keeper_lists_now(k));

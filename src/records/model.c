@@ -19,6 +19,8 @@
 #define COLOURS   "white|black|grey"
 #define MODES     "off|observe|enforce"
 #define FORMS     "2ff|3ff|4ff|mff2"
+#define PURPOSES  "inspection|sharing|analytics|location"
+#define ANSWERS   "alert|block|quarantine"
 #define NUM_4     "4"
 #define NUM_8     "8"
 #define NUM_16    "16"
@@ -38,6 +40,14 @@ static const char radio_names[] =
 	;
 #undef RADIO
 #define RADIOS radio_names
+
+/* Bit 1 is the first, as with the radio. */
+#define LEAK(id, name, ...) "|" name
+static const char leak_names[] =
+#include "judge/leak.tab"
+	;
+#undef LEAK
+#define LEAKS leak_names
 
 const struct column model_columns[COL_N] = {
 #define OBJECT(...)

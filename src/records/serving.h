@@ -21,11 +21,11 @@ enum err MUST_USE serving_remove(const char *dir);
  * look at. */
 enum change_kind {
 	CHANGE_SUB = 1, CHANGE_PROFILE, CHANGE_NETWORK, CHANGE_RULE, CHANGE_EQUIP, CHANGE_RANGE,
-	CHANGE_HOST
+	CHANGE_HOST, CHANGE_AGREEMENT
 };
 struct change {
 	uint64_t seq;    /* 1.., without gaps */
-	uint64_t id;     /* IMSI, profile id, PLMN, rule id, IMEI, range start, IMEI */
+	uint64_t id;     /* IMSI, profile id, PLMN, rule id, IMEI, range start, IMEI, agreement id */
 	uint32_t kind;   /* enum change_kind */
 	uint32_t was;    /* CHANGE_SUB: life before; else 0 */
 };
@@ -39,6 +39,7 @@ enum err MUST_USE serving_put_rule(struct serving_writer *w, const struct rule_r
 enum err MUST_USE serving_put_equip(struct serving_writer *w, const struct equip_row *r);
 enum err MUST_USE serving_put_range(struct serving_writer *w, const struct range_row *r);
 enum err MUST_USE serving_put_host(struct serving_writer *w, const struct host_row *r);
+enum err MUST_USE serving_put_agreement(struct serving_writer *w, const struct agreement_row *r);
 /* OK also when there was none. */
 enum err MUST_USE serving_delete(struct serving_writer *w, enum change_kind kind, uint64_t id);
 /* Into the ring. A number beyond the next (a rebuild) empties the ring: readers compare everything.

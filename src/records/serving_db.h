@@ -17,16 +17,17 @@
 #define SERVING_HOLD_MS 5000 /* no page younger than this is written again */
 #define SERVING_LIFE_MS 2000 /* a reader's state is read no longer than this */
 #define SERVING_RING    ((uint64_t)1 << 20)
-#define SERVING_KINDS   (CHANGE_HOST + 1)
+#define SERVING_KINDS   (CHANGE_AGREEMENT + 1)
 
 enum serving_db {
 	DB_META, DB_SUB, DB_PROFILE, DB_NETWORK, DB_RULE, DB_EQUIP, DB_RANGE, DB_CHANGE, DB_HOST,
 	DB_NUMBER, /* MSISDN to IMSI */
-	DB_N
+	DB_AGREEMENT, DB_N
 };
 
 static const char *const serving_db_names[DB_N] = {
 	"meta", "sub", "profile", "network", "rule", "equip", "range", "change", "host", "number",
+	"agreement",
 };
 
 /* The one record of `meta`, at key 0. `gen` of a kind grows with every commit that touched it. */
@@ -53,6 +54,7 @@ struct serving_page {
 	((uint32_t)(sizeof(struct sub_row) + sizeof(struct profile_row) +                          \
 		    sizeof(struct network_row) + sizeof(struct rule_row) +                         \
 		    sizeof(struct equip_row) + sizeof(struct range_row) + sizeof(struct host_row) +        \
+		    sizeof(struct agreement_row) +                                                 \
 		    sizeof(struct change)))
 
 /* The same clock in all processes of the machine; begins anew with it. */

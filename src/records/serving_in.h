@@ -19,7 +19,7 @@ struct serving_read {
 	uint64_t id;         /* of that state */
 	uint64_t began_ms, began_now; /* when, by our clock and by the caller's */
 	struct serving_meta meta;
-	struct serving_table profiles, networks, rules, ranges;
+	struct serving_table profiles, networks, rules, ranges, agreements;
 	struct serving_realms realms;
 	struct serving_numbers numbers;
 	struct serving_addresses addresses;
@@ -30,3 +30,9 @@ struct serving_read {
 
 /* Fill in the look-ups of networks and APNs of a reader's book. */
 void serving_book_networks(struct book *b);
+
+static inline const struct agreement_row *serving_agreements(void *ctx, size_t *n)
+{
+	*n = ((struct serving_read *)ctx)->agreements.n;
+	return (const void *)((struct serving_read *)ctx)->agreements.rows;
+}

@@ -279,9 +279,10 @@ struct serving_read *serving_reader(struct serving *s)
 	r->networks.size = sizeof(struct network_row);
 	r->rules.size = sizeof(struct rule_row);
 	r->ranges.size = sizeof(struct range_row);
+	r->agreements.size = sizeof(struct agreement_row);
 	r->book = (struct book){ .ctx = r, .sub = sub, .profile = profile, .equip = equip, .range = range,
 				 .rules = rules, .rule_version = rule_version, .host = host,
-				 .sub_of_number = sub_of_number };
+				 .sub_of_number = sub_of_number, .agreements = serving_agreements };
 	serving_book_networks(&r->book);
 	if (getrandom(r->realms.key, sizeof r->realms.key, 0) != sizeof r->realms.key) {
 		free(r);
@@ -314,6 +315,7 @@ void serving_read_free(struct serving_read *r)
 	serving_table_free(&r->networks);
 	serving_table_free(&r->rules);
 	serving_table_free(&r->ranges);
+	serving_table_free(&r->agreements);
 	free(r->realms.slot);
 	free(r->numbers.cell);
 	free(r->addresses.cell);
@@ -342,6 +344,8 @@ static enum err reload_all(struct serving_read *r)
 		e = reload(r, &r->rules, DB_RULE, CHANGE_RULE, &loaded);
 	if (!e)
 		e = reload(r, &r->ranges, DB_RANGE, CHANGE_RANGE, &loaded);
+	if (!e)
+		e = reload(r, &r->agreements, DB_AGREEMENT, CHANGE_AGREEMENT, &loaded);
 	if (!e)
 		e = reload(r, &r->networks, DB_NETWORK, CHANGE_NETWORK, &loaded);
 	if (!e && loaded)

@@ -343,47 +343,57 @@ static void renumber(struct serving_writer *w, uint64_t imsi, uint64_t msisdn)
 		put(w, DB_NUMBER, msisdn, &imsi, sizeof imsi);
 }
 
+static const enum serving_db dbs[SERVING_KINDS] = {
+	[CHANGE_SUB] = DB_SUB, [CHANGE_PROFILE] = DB_PROFILE, [CHANGE_NETWORK] = DB_NETWORK,
+	[CHANGE_RULE] = DB_RULE, [CHANGE_EQUIP] = DB_EQUIP, [CHANGE_RANGE] = DB_RANGE,
+	[CHANGE_HOST] = DB_HOST, [CHANGE_AGREEMENT] = DB_AGREEMENT,
+};
+
+static enum err put_kind(struct serving_writer *w, enum change_kind k, uint64_t id, const void *row, size_t n)
+{
+	w->next.gen[k]++;
+	return put(w, dbs[k], id, row, n);
+}
+
 enum err serving_put_sub(struct serving_writer *w, const struct sub_row *r)
 {
-	w->next.gen[CHANGE_SUB]++;
 	renumber(w, r->imsi, r->msisdn);
-	return put(w, DB_SUB, r->imsi, r, sizeof *r);
+	return put_kind(w, CHANGE_SUB, r->imsi, r, sizeof *r);
 }
 
 enum err serving_put_profile(struct serving_writer *w, const struct profile_row *r)
 {
-	w->next.gen[CHANGE_PROFILE]++;
-	return put(w, DB_PROFILE, r->id, r, sizeof *r);
+	return put_kind(w, CHANGE_PROFILE, r->id, r, sizeof *r);
 }
 
 enum err serving_put_network(struct serving_writer *w, const struct network_row *r)
 {
-	w->next.gen[CHANGE_NETWORK]++;
-	return put(w, DB_NETWORK, r->plmn, r, sizeof *r);
+	return put_kind(w, CHANGE_NETWORK, r->plmn, r, sizeof *r);
 }
 
 enum err serving_put_rule(struct serving_writer *w, const struct rule_row *r)
 {
-	w->next.gen[CHANGE_RULE]++;
-	return put(w, DB_RULE, r->id, r, sizeof *r);
+	return put_kind(w, CHANGE_RULE, r->id, r, sizeof *r);
 }
 
 enum err serving_put_equip(struct serving_writer *w, const struct equip_row *r)
 {
-	w->next.gen[CHANGE_EQUIP]++;
-	return put(w, DB_EQUIP, r->imei, r, sizeof *r);
+	return put_kind(w, CHANGE_EQUIP, r->imei, r, sizeof *r);
 }
 
 enum err serving_put_range(struct serving_writer *w, const struct range_row *r)
 {
-	w->next.gen[CHANGE_RANGE]++;
-	return put(w, DB_RANGE, r->from, r, sizeof *r);
+	return put_kind(w, CHANGE_RANGE, r->from, r, sizeof *r);
 }
 
 enum err serving_put_host(struct serving_writer *w, const struct host_row *r)
 {
-	w->next.gen[CHANGE_HOST]++;
-	return put(w, DB_HOST, r->imei, r, sizeof *r);
+	return put_kind(w, CHANGE_HOST, r->imei, r, sizeof *r);
+}
+
+enum err serving_put_agreement(struct serving_writer *w, const struct agreement_row *r)
+{
+	return put_kind(w, CHANGE_AGREEMENT, r->id, r, sizeof *r);
 }
 
 enum err serving_put_lists(struct serving_writer *w, const struct serving_lists *l)
@@ -402,16 +412,10 @@ const struct serving_lists *serving_lists(const struct serving_writer *w)
 
 enum err serving_delete(struct serving_writer *w, enum change_kind kind, uint64_t id)
 {
-	static const enum serving_db dbs[SERVING_KINDS] = {
-		[CHANGE_SUB] = DB_SUB, [CHANGE_PROFILE] = DB_PROFILE,
-		[CHANGE_NETWORK] = DB_NETWORK, [CHANGE_RULE] = DB_RULE,
-		[CHANGE_EQUIP] = DB_EQUIP, [CHANGE_RANGE] = DB_RANGE,
-		[CHANGE_HOST] = DB_HOST,
-	};
 	MDB_val key = db_u64(&id);
 	int rc;
 
-	assert(w->txn && kind >= CHANGE_SUB && kind <= CHANGE_HOST);
+	assert(w->txn && kind >= CHANGE_SUB && kind < SERVING_KINDS);
 	if (w->err)
 		return w->err;
 	w->next.gen[kind]++;
@@ -426,8 +430,7 @@ enum err serving_delete(struct serving_writer *w, enum change_kind kind, uint64_
 static enum err ring_empty(struct serving_writer *w)
 {
 	w->next.ring_first = 0;
-	w->err = db_err(mdb_drop(w->txn, w->dbi[DB_CHANGE], 0));
-	return w->err;
+	return w->err = db_err(mdb_drop(w->txn, w->dbi[DB_CHANGE], 0));
 }
 
 enum err serving_change(struct serving_writer *w, const struct change *c)

@@ -137,6 +137,7 @@ union packed {
 	struct equip_row equip;
 	struct range_row range;
 	struct host_row host;
+	struct agreement_row agreement;
 };
 enum err MUST_USE store_pack(struct store *st, enum change_kind kind, uint64_t id, union packed *to);
 /* Packed rows in record order above *after, of one profile only if `profile` is not 0; tampered

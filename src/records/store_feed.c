@@ -167,6 +167,10 @@ static enum err pack_profile(struct store *st, const struct row *r, struct profi
 		.ul_bps = num(r, COL_PROFILE_UL), .dl_bps = num(r, COL_PROFILE_DL),
 		.tau_s = num(r, COL_PROFILE_TAU), .odb = num(r, COL_PROFILE_ODB),
 		.peers = (uint8_t)num(r, COL_PROFILE_PEERS), .day_mb = num(r, COL_PROFILE_DAY),
+		.on_leak = (uint8_t)num(r, COL_PROFILE_LEAK),
+		.on_threat = (uint8_t)num(r, COL_PROFILE_THREAT),
+		.leaks_ok = num(r, COL_PROFILE_LEAKS_OK) >> 1, /* its first choice is bit 1 */
+		.touch_max = num(r, COL_PROFILE_TOUCH),
 	};
 	text_to(row_key(r), to->name, sizeof to->name);
 	pack_numbers(row_at(r, COL_PROFILE_SMS)->text, to->sms_to, 4);
@@ -262,6 +266,20 @@ static enum err pack_host(struct store *st, const struct row *r, struct host_row
 	return ERR_OK;
 }
 
+static enum err pack_agreement(struct store *st, const struct row *r, struct agreement_row *to)
+{
+	struct row tenant;
+
+	if (store_find(st, OBJ_TENANT, row_at(r, COL_AGREE_TENANT)->text, &tenant))
+		return ERR_CORRUPT;
+	*to = (struct agreement_row){
+		.id = (uint32_t)r->id, .tenant = (uint32_t)tenant.id,
+		.purposes = num(r, COL_AGREE_PURPOSE), .signed_s = num(r, COL_AGREE_SIGNED),
+		.ends_s = num(r, COL_AGREE_ENDS),
+	};
+	return ERR_OK;
+}
+
 static enum err pack(struct store *st, enum change_kind kind, const struct row *r, union packed *to)
 {
 	if (r->tampered) {
@@ -283,6 +301,8 @@ static enum err pack(struct store *st, enum change_kind kind, const struct row *
 		return pack_range(st, r, &to->range);
 	case CHANGE_HOST:
 		return pack_host(st, r, &to->host);
+	case CHANGE_AGREEMENT:
+		return pack_agreement(st, r, &to->agreement);
 	}
 	return ERR_VALUE;
 }
@@ -291,7 +311,7 @@ static const enum object objects[] = {
 	[CHANGE_SUB] = OBJ_SUBSCRIPTION, [CHANGE_PROFILE] = OBJ_PROFILE,
 	[CHANGE_NETWORK] = OBJ_NETWORK, [CHANGE_RULE] = OBJ_RULE,
 	[CHANGE_EQUIP] = OBJ_EQUIPMENT, [CHANGE_RANGE] = OBJ_RANGE,
-	[CHANGE_HOST] = OBJ_HOST,
+	[CHANGE_HOST] = OBJ_HOST, [CHANGE_AGREEMENT] = OBJ_AGREEMENT,
 };
 
 enum err store_pack(struct store *st, enum change_kind kind, uint64_t id, union packed *to)
@@ -300,9 +320,9 @@ enum err store_pack(struct store *st, enum change_kind kind, uint64_t id, union 
 	struct row r;
 	enum err err;
 
-	if (kind < CHANGE_SUB || kind > CHANGE_HOST)
+	if (kind < CHANGE_SUB || kind > CHANGE_AGREEMENT)
 		return ERR_VALUE;
-	if (kind == CHANGE_PROFILE || kind == CHANGE_RULE) {
+	if (kind == CHANGE_PROFILE || kind == CHANGE_RULE || kind == CHANGE_AGREEMENT) {
 		err = store_find_id(st, objects[kind], (int64_t)id, &r);
 	} else {
 		bcd_text(id, text);

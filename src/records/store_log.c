@@ -82,7 +82,7 @@ static enum change_kind kind_of(enum object o)
 		[OBJ_SUBSCRIPTION] = CHANGE_SUB, [OBJ_PROFILE] = CHANGE_PROFILE,
 		[OBJ_NETWORK] = CHANGE_NETWORK, [OBJ_RULE] = CHANGE_RULE,
 		[OBJ_EQUIPMENT] = CHANGE_EQUIP, [OBJ_RANGE] = CHANGE_RANGE,
-		[OBJ_HOST] = CHANGE_HOST,
+		[OBJ_HOST] = CHANGE_HOST, [OBJ_AGREEMENT] = CHANGE_AGREEMENT,
 	};
 
 	return kinds[o];
@@ -112,7 +112,8 @@ enum err store_change_add(struct store *st, const struct row *old, const struct 
 {
 	const struct row *r = new ? new : old;
 	enum change_kind kind = kind_of(r->object);
-	bool by_id = kind == CHANGE_PROFILE || kind == CHANGE_RULE, repack = false;
+	bool by_id = kind == CHANGE_PROFILE || kind == CHANGE_RULE || kind == CHANGE_AGREEMENT;
+	bool repack = false;
 	uint64_t id = by_id ? (uint64_t)r->id : bcd_of(row_key(r));
 	uint32_t was = kind == CHANGE_SUB && old ? (uint32_t)row_at(old, COL_SUB_LIFE)->num : 0;
 	int rc;

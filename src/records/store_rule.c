@@ -293,6 +293,22 @@ static enum err supplier(const struct row *new, struct say *s)
 	return ERR_VALUE;
 }
 
+/* One that ends before it begins would never hold, and nobody would see why. */
+static enum err agreement(const struct row *new, struct say *s)
+{
+	int64_t ends = row_at(new, COL_AGREE_ENDS)->num;
+
+	if (row_at(new, COL_AGREE_PURPOSE)->num == 0) {
+		say(s, "purposes: say at least one");
+		return ERR_VALUE;
+	}
+	if (ends != 0 && ends <= row_at(new, COL_AGREE_SIGNED)->num) {
+		say(s, "ends: must be after it was signed");
+		return ERR_VALUE;
+	}
+	return ERR_OK;
+}
+
 enum err rule_judge(struct store *st, const struct row *old, const struct row *new, struct say *s)
 {
 	if (!new)
@@ -314,6 +330,8 @@ enum err rule_judge(struct store *st, const struct row *old, const struct row *n
 		return hold_judge(st, old, new, s);
 	case OBJ_SUPPLIER:
 		return supplier(new, s);
+	case OBJ_AGREEMENT:
+		return agreement(new, s);
 	case OBJ_TENANT:
 	case OBJ_EQUIPMENT:
 	case OBJ_PLATFORM:

@@ -160,7 +160,7 @@ static inline struct world *world_new(void)
 	world_rows(w);
 	w->book = (struct book){ w, world_sub, world_profile, world_network, world_realm, world_equip,
 				 world_range, world_rules, world_version, NULL,
-				 world_number, NULL, NULL, NULL };
+				 world_number, NULL, NULL, NULL, NULL };
 	w->seen = sightings_new(1024, world_key);
 	w->target = admission_new(&(struct admission_conf){ 0 }, world_key);
 	w->judge = judge_new(&w->book, w->seen, &w->target, 1, world_key);

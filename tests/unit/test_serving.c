@@ -95,7 +95,10 @@ static void put_tables(struct serving_writer *w)
 	struct range_row a = { .from = id("999700000000000"), .to = id("999700000000999") };
 	struct range_row b = { .from = id("999700000002000"), .to = id("999700000002999"),
 			       .partition = 1 };
+	struct agreement_row g = { .id = 4, .tenant = 2, .purposes = PURPOSE_INSPECTION, .signed_s = 100,
+				   .ends_s = 200 };
 
+	check_eq(serving_put_agreement(w, &g), ERR_OK);
 	check_eq(serving_put_profile(w, &p), ERR_OK);
 	check_eq(serving_put_network(w, &n), ERR_OK);
 	n.plmn = id("00102");
@@ -114,6 +117,9 @@ static void look_up_all(const struct book *b)
 	size_t n;
 
 	check_eq(b->sub(b->ctx, IMSI(5))->profile, 3);
+	check(book_agreed(b, 2, PURPOSE_INSPECTION, 100) && book_agreed(b, 2, PURPOSE_INSPECTION, 199));
+	check(!book_agreed(b, 2, PURPOSE_INSPECTION, 99) && !book_agreed(b, 2, PURPOSE_INSPECTION, 200));
+	check(!book_agreed(b, 2, PURPOSE_SHARING, 150) && !book_agreed(b, 3, PURPOSE_INSPECTION, 150));
 	check(b->sub(b->ctx, IMSI(6)) == NULL && b->sub(b->ctx, 0) == NULL);
 	check(strcmp(b->profile(b->ctx, 3)->name, "meter") == 0);
 	check(b->profile(b->ctx, 2) == NULL && b->profile(b->ctx, 4) == NULL);

@@ -64,6 +64,11 @@ TEST(what_a_record_may_be_is_a_rule)
 		{ "9 digits of IMEI", OBJ_EQUIPMENT, "001017001", "list=black", ERR_VALUE },
 		{ "IMEI of 16", OBJ_EQUIPMENT, "3516660900000312", "list=black\nexpires=2030-01-01", ERR_OK },
 		{ "the same of 15", OBJ_EQUIPMENT, "351666090000037", "list=white", ERR_OK },
+		{ "agreement of nobody", OBJ_AGREEMENT, "a1", "tenant=nobody\npurposes=inspection\nsigned=2026-01-01", ERR_REFUSED },
+		{ "agreement for nothing", OBJ_AGREEMENT, "a1", "tenant=meters\nsigned=2026-01-01", ERR_MISSING },
+		{ "agreement never signed", OBJ_AGREEMENT, "a1", "tenant=meters\npurposes=inspection", ERR_MISSING },
+		{ "agreement that ends first", OBJ_AGREEMENT, "a1", "tenant=meters\npurposes=inspection\nsigned=2026-01-02\nends=2026-01-01", ERR_VALUE },
+		{ "agreement", OBJ_AGREEMENT, "a1", "tenant=meters\npurposes=inspection sharing\nsigned=2026-01-01", ERR_OK },
 	};
 
 	begin();
