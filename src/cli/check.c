@@ -39,6 +39,8 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 		err = roles_partitions(&c->edge_partitions, &edge, why);
 	if (!err)
 		err = roles_gsup(c, &gsup, why);
+	if (!err)
+		err = roles_ss7(c, &edge.ss7, why);
 	for (size_t i = 0; i < c->roles.n && !err; i++) {
 		if (role_find(c->roles.text[i]))
 			continue;

@@ -222,6 +222,8 @@ static enum err open_edge(struct role_env *e, char why[256])
 	if (!err)
 		err = roles_partitions(&e->conf.edge_partitions, &e->edge_conf, why);
 	if (!err)
+		err = roles_ss7(&e->conf, &e->edge_conf.ss7, why);
+	if (!err)
 		err = edge_start(&e->edge, &e->edge_conf, why);
 	return err;
 }
@@ -264,6 +266,11 @@ static void confine_edge(const struct role_env *e, struct sandbox *box)
 	for (size_t i = 0; i < x->partition_n; i++) {
 		port[box->port_n++] = x->partition[i].at.port;
 		box->sctp |= x->partition[i].at.link == LINK_SCTP;
+	}
+	for (size_t i = 0; i < x->ss7.link_n; i++) {
+		if (!x->ss7.link[i].listens)
+			port[box->port_n++] = x->ss7.link[i].at.port;
+		box->sctp |= x->ss7.link[i].at.link == LINK_SCTP;
 	}
 	box->file_max = (uint64_t)x->sightings * 160 + (4 << 20);
 	box->data_max = (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);

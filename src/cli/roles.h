@@ -43,7 +43,7 @@ struct role_env {
 	struct tls *tls;
 	struct signer *signer;
 	struct loop *loop; /* of home */
-	uint16_t port[EDGE_LIST_MAX * 2]; /* of edge: those it dials */
+	uint16_t port[EDGE_LIST_MAX * 2 + SS7_LINK_MAX]; /* of edge: those it dials */
 	struct edge_conf edge_conf;
 	struct home_conf home_conf;
 	struct role_gba gba;
@@ -86,6 +86,8 @@ enum err MUST_USE roles_partitions(const struct conf_list *list, struct edge_con
 /* A list of addresses; `to` has room for CONF_LIST_MAX. ERR_CONFIG as above. */
 enum err MUST_USE roles_endpoints(const char *key, const struct conf_list *list, struct endpoint *to,
 				  size_t *n, char why[256]);
+/* edge.m3ua and what belongs to it. */
+enum err MUST_USE roles_ss7(const struct conf *c, struct ss7_conf *s, char why[256]);
 /* home.gsup_*. */
 enum err MUST_USE roles_gsup(const struct conf *c, struct gsup_conf *g, char why[256]);
 

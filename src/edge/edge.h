@@ -2,6 +2,7 @@
  * Proxy by RFC 6733 §2.8.2; every request from outside is screened by the judge first. */
 #pragma once
 #include "base/live.h"
+#include "edge/ss7.h"
 #include "loop/loop.h"
 #include "loop/tls.h"
 
@@ -35,6 +36,7 @@ struct edge_conf {
 	uint32_t unread_max; /* bytes waiting for peers that do not read, a worker */
 	uint32_t concurrency, capacity, sightings;
 	bool clear;	   /* accept partners without TLS where their record allows it */
+	struct ss7_conf ss7;
 	struct live *live; /* where live figures go; NULL = nowhere */
 };
 

@@ -7,6 +7,7 @@
 #include "edge/keep.h"
 #include "edge/refusals.h"
 #include "edge/snapshot.h"
+#include "edge/ss7.h"
 #include "judge/admission.h"
 #include "judge/judge.h"
 #include "judge/sightings.h"
@@ -61,6 +62,7 @@ struct edge_worker {
 	struct mailbox *to[WORKER_MAX]; /* to[i]: to worker i; NULL to itself */
 	struct hold *hold;
 	struct keep *keep;
+	struct ss7 *ss7; /* of the first worker; NULL: none */
 	struct edge_homes homes[EDGE_PARTITION_MAX];
 	uint32_t session_n, turn, end_to_end;
 	bool stopping, stopped;

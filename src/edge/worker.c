@@ -152,6 +152,7 @@ static void every_16_ms(void *ctx)
 	struct edge_worker *w = ctx;
 
 	hold_due(w->hold, loop_now(w->loop), send_held, w);
+	ss7_tick(w->ss7);
 }
 
 static void every_100_ms(void *ctx)
@@ -160,6 +161,7 @@ static void every_100_ms(void *ctx)
 
 	dia_node_tick(w->node, loop_now(w->loop));
 	if (atomic_load(&w->edge->stop) && !w->stopped) {
+		ss7_stop(w->ss7);
 		w->stopped = dia_node_stop(w->node, REBOOTING, loop_now(w->loop));
 		if (w->stopped)
 			loop_stop(w->loop);
@@ -170,6 +172,7 @@ static void every_second(void *ctx)
 {
 	struct edge_worker *w = ctx;
 
+	ss7_second(w->ss7);
 	refusals_flush(&w->refusals);
 	metric_set(M_LOG_LOST, 0, log_lost());
 	if (w->index == 0)
@@ -259,6 +262,9 @@ enum err worker_open(struct edge *e, size_t index, char why[256])
 		snprintf(why, 256, "edge: out of memory for worker %zu", index);
 		return ERR_FULL;
 	}
+	/* SCTP: one stack, one worker. */
+	if (index == 0 && ss7_open(&w->ss7, w, &e->conf->ss7, why) != ERR_OK)
+		return ERR_FULL;
 	loop_batch(w->loop, batch_begin, batch_end, w);
 	loop_every(w->loop, 16, every_16_ms, w);
 	loop_every(w->loop, 100, every_100_ms, w);
@@ -281,11 +287,12 @@ enum err worker_listen(struct edge_worker *w, char why[256])
 		err = loop_prepare(&c->home[i], why);
 	for (size_t i = 0; i < c->partition_n && !err; i++)
 		err = loop_prepare(&c->partition[i].at, why);
-	return err;
+	return err ? err : ss7_listen(w->ss7, why);
 }
 
 void worker_free(struct edge_worker *w)
 {
+	ss7_free(w->ss7);
 	judge_free(w->judge);
 	dia_node_free(w->node);
 	serving_read_free(w->read);

@@ -188,16 +188,18 @@ static void take_dialogue(struct facts *f, const struct map_dialogue *d)
 }
 
 static void take_places(const struct map_node *n, const struct map_seen *seen, struct map_ask *a,
-			uint32_t opc)
+			const struct map_from *by)
 {
 	const struct network_row *from = network_of(n, &seen->calling), *serving;
 	const struct network_row *to = network_of(n, &seen->called);
 	struct facts *f = &a->facts;
 	bool named = f->serves == SERVES_VLR || f->serves == SERVES_SGSN;
 
-	f->peer_plmn = from && from_point(from, opc) ? from->plmn : 0;
+	f->peer_plmn = from && from_point(from, by->opc) ? from->plmn : 0;
 	if (f->outside && from && from->trust == TRUST_OWN)
 		f->peer_plmn = from->plmn; /* who claims to be us is not to pass for a stranger */
+	if (by->plmn && f->peer_plmn != by->plmn)
+		f->peer_plmn = 0; /* an association of one network's speaks for that one */
 	f->origin_number = seen->calling_number;
 	f->dest_number = seen->called_number;
 	if (seen->called.plan == PLAN_E212 && to && to->trust == TRUST_OWN)
@@ -240,7 +242,8 @@ static enum err take_invoke(struct map_node *n, struct map_seen *seen, const str
 	return err;
 }
 
-static void complete(struct map_node *n, struct map_seen *seen, uint32_t opc, uint64_t about, uint64_t now_ms)
+static void complete(struct map_node *n, struct map_seen *seen, const struct map_from *from, uint64_t about,
+		     uint64_t now_ms)
 {
 	for (size_t i = 0; i < seen->ask_n; i++) {
 		struct map_ask *a = &seen->ask[i];
@@ -251,7 +254,7 @@ static void complete(struct map_node *n, struct map_seen *seen, uint32_t opc, ui
 		f->imsi = f->imsi ? f->imsi : about;
 		take_dialogue(f, seen->dialogue);
 		f->form |= is_late(n, seen, a, now_ms) ? FORM_LATE : 0u;
-		take_places(n, seen, a, opc);
+		take_places(n, seen, a, from);
 	}
 }
 
@@ -334,8 +337,8 @@ static bool fails(struct map_seen *seen, const char *layer, enum err err)
 }
 
 /* Service messages, and those of connections, are not ours to judge. */
-static bool take_sccp(struct map_node *n, struct view raw, uint32_t opc, struct map_seen *seen,
-		      struct arena *mem)
+static bool take_sccp(struct map_node *n, struct view raw, const struct map_from *from, bool known,
+		      struct map_seen *seen, struct arena *mem)
 {
 	enum err err = sccp_parse(&seen->sccp, raw, mem);
 
@@ -347,7 +350,7 @@ static bool take_sccp(struct map_node *n, struct view raw, uint32_t opc, struct 
 		return false;
 	seen->calling_number = map_title_number(&seen->calling);
 	seen->called_number = map_title_number(&seen->called);
-	seen->outside = !is_inside(n, seen, opc);
+	seen->outside = known ? from->outside : !is_inside(n, seen, from->opc);
 	return tab_slot(&seen->sccp, SCCP_CLASS) != NULL;
 }
 
@@ -362,10 +365,12 @@ static struct view whole_of(struct map_node *n, struct map_seen *seen, uint16_t 
 		(void)fails(seen, "SCCP", ERR_VALUE);
 	if (j.split && j.data.n + ends <= UNSEGMENTED)
 		*form |= FORM_SPLIT;
+	seen->split = j.split;
+	seen->whole = j.data;
 	return j.data;
 }
 
-static void take_tcap(struct map_node *n, uint32_t opc, uint16_t form, struct map_seen *seen,
+static void take_tcap(struct map_node *n, const struct map_from *from, uint16_t form, struct map_seen *seen,
 		      struct arena *mem, uint64_t now_ms)
 {
 	uint64_t about;
@@ -380,7 +385,7 @@ static void take_tcap(struct map_node *n, uint32_t opc, uint16_t form, struct ma
 		return;
 	take_answer(seen);
 	if (seen->ask_n > 0) {
-		complete(n, seen, opc, about, now_ms);
+		complete(n, seen, from, about, now_ms);
 		seen->kind = MAP_ASKS;
 	} else if (seen->tcap.shape->id == TCAP_BEGIN) {
 		/* Begun without a request, which follows (TS 29.002 17.1.6: a long context). */
@@ -390,15 +395,15 @@ static void take_tcap(struct map_node *n, uint32_t opc, uint16_t form, struct ma
 		map_dialogue_end(n->dialogues, seen->dialogue);
 }
 
-void map_read(struct map_node *n, uint32_t opc, struct view sccp, struct map_seen *out, struct arena *mem,
-	      uint64_t wall_ms)
+static void read_by(struct map_node *n, const struct map_from *from, bool known, struct view sccp,
+		    struct map_seen *out, struct arena *mem, uint64_t wall_ms)
 {
 	struct view rest, data;
 	uint16_t form = 0;
 
 	memset(out, 0, sizeof *out);
 	n->first_ms = n->first_ms ? n->first_ms : wall_ms;
-	if (!take_sccp(n, sccp, opc, out, mem))
+	if (!take_sccp(n, sccp, from, known, out, mem))
 		return;
 	data = whole_of(n, out, &form, wall_ms);
 	if (out->kind != MAP_IS_NOTHING)
@@ -406,5 +411,17 @@ void map_read(struct map_node *n, uint32_t opc, struct view sccp, struct map_see
 	if (fails(out, "TCAP", tcap_parse(&out->tcap, data, &rest, mem)))
 		return;
 	form |= rest.n > 0 ? FORM_LAYERS : 0u;
-	take_tcap(n, opc, form, out, mem, wall_ms);
+	take_tcap(n, from, form, out, mem, wall_ms);
+}
+
+void map_read(struct map_node *n, uint32_t opc, struct view sccp, struct map_seen *out, struct arena *mem,
+	      uint64_t wall_ms)
+{
+	read_by(n, &(struct map_from){ .opc = opc }, false, sccp, out, mem, wall_ms);
+}
+
+void map_read_from(struct map_node *n, const struct map_from *from, struct view sccp, struct map_seen *out,
+		   struct arena *mem, uint64_t wall_ms)
+{
+	read_by(n, from, true, sccp, out, mem, wall_ms);
 }

@@ -51,6 +51,8 @@ struct map_seen {
 	struct sccp_address called, calling;
 	uint64_t calling_number, called_number;
 	bool outside;
+	bool split;              /* it came in segments; `whole` is what they are together */
+	struct view whole;       /* the TCAP message; borrows the node until its next message */
 	uint8_t context, version; /* 0: none said */
 	struct msg sccp, tcap, argument;
 	size_t ask_n;
@@ -67,9 +69,24 @@ struct map_node *map_node_new(const struct map_conf *conf, const struct book *bo
 			      const uint8_t key[HASH_KEY]);
 void map_node_free(struct map_node *n);
 
-/* Read one SCCP message that came from `opc`. */
+/* Read one SCCP message that came from `opc`; which side it came from, its addresses tell. */
 void map_read(struct map_node *n, uint32_t opc, struct view sccp, struct map_seen *out, struct arena *mem,
 	      uint64_t wall_ms);
+
+/* The same where the association tells: whether it leads outside, and to whom (0: to many). A network that
+ * is not this one's is no network that we know. */
+struct map_from {
+	uint32_t opc;
+	bool outside;
+	uint64_t plmn;
+};
+void map_read_from(struct map_node *n, const struct map_from *from, struct view sccp, struct map_seen *out,
+		   struct arena *mem, uint64_t wall_ms);
+
+/* Of requests that were passed, those whose answer has not come in `ms`: each is told once, and forgotten as
+ * a request. Looks at a part of the table; call it regularly: all of it is seen in 64 calls. */
+void map_lost(struct map_node *n, uint64_t wall_ms, uint32_t ms,
+	      void (*lost)(void *ctx, const struct map_dialogue *d), void *ctx);
 
 /* The judge passed ask[0]: its answer is waited for. Refused requests leave nothing behind. */
 void map_passed(struct map_node *n, const struct map_seen *seen, uint8_t partition);
@@ -83,6 +100,11 @@ void map_asked_facts(const struct map_dialogue *d, char origin[BCD_TEXT], struct
  * is written for a drop. Errors in w->err. */
 void map_reject(struct wr *w, const struct map_seen *seen, const struct map_ask *ask,
 		const struct verdict *v);
+
+/* A message that could not be delivered, back to its sender (UDTS, Q.713 4.11), where it asked for that.
+ * `cause`: Q.713 3.12. Nothing is written where it did not ask. */
+enum map_return { RETURN_NO_TRANSLATION = 1, RETURN_NETWORK = 5, RETURN_UNQUALIFIED = 7 };
+void map_return(struct wr *w, const struct map_seen *seen, enum map_return cause);
 
 /* What map_reject() answers, for people: "roamingNotAllowed", "abort". */
 const char *map_answer_name(const struct map_ask *ask, const struct verdict *v);

@@ -4,11 +4,13 @@
 
 #include <stdlib.h>
 
-#define WAYS 8
+#define WAYS   8
+#define SWEEPS 64
 
 struct map_dialogues {
 	uint8_t key[HASH_KEY];
 	size_t mask; /* of sets */
+	size_t swept;
 	uint32_t *other; /* by the second key: place + 1, also in sets of WAYS */
 	uint8_t *next;   /* of a set of `other`: whose turn it is to make room */
 	struct map_dialogue at[];
@@ -104,6 +106,19 @@ void map_dialogue_join(struct map_dialogues *d, struct map_dialogue *x, uint64_t
 		return;
 	x->key[1] = key;
 	d->other[set * WAYS + d->next[set]++ % WAYS] = (uint32_t)(x - d->at + 1);
+}
+
+void map_dialogue_sweep(struct map_dialogues *d, void (*each)(void *ctx, struct map_dialogue *x), void *ctx)
+{
+	size_t all = (d->mask + 1) * WAYS, part = (all + SWEEPS - 1) / SWEEPS;
+
+	for (size_t i = 0; i < part; i++) {
+		struct map_dialogue *x = &d->at[d->swept];
+
+		d->swept = (d->swept + 1) % all;
+		if (x->key[0] != 0)
+			each(ctx, x);
+	}
 }
 
 void map_dialogue_end(struct map_dialogues *d, struct map_dialogue *x)

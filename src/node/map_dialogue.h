@@ -34,4 +34,6 @@ struct map_dialogue *map_dialogue_find(struct map_dialogues *d, uint64_t key, ui
 
 /* The other side has answered: it is found by his key too from now on. */
 void map_dialogue_join(struct map_dialogues *d, struct map_dialogue *x, uint64_t key);
+/* Each dialogue of the next part of the table, of 64 parts, that is open. */
+void map_dialogue_sweep(struct map_dialogues *d, void (*each)(void *ctx, struct map_dialogue *x), void *ctx);
 void map_dialogue_end(struct map_dialogues *d, struct map_dialogue *x);

@@ -2,6 +2,7 @@
 #include "node/map_inside.h"
 
 #define ABORT 0
+#define RETURN_ON_ERROR 0x80 /* Q.713 3.6 */
 #define ROAMING_NOT_ALLOWED 8
 
 #define TAG_END        4  /* Q.773 table 2, of class APPLICATION; below too unless said */
@@ -134,4 +135,15 @@ void map_reject(struct wr *w, const struct map_seen *seen, const struct map_ask 
 	wr_view(&out, wr_done(&in));
 	w->err = w->err ? w->err : in.err ? in.err : out.err;
 	sccp_put_udt(w, tab_get(&seen->sccp, SCCP_CALLING), tab_get(&seen->sccp, SCCP_CALLED), wr_done(&out));
+}
+
+/* A hop in the other direction, with the data as it came (Q.714 4.2). */
+void map_return(struct wr *w, const struct map_seen *seen, enum map_return cause)
+{
+	struct view class = tab_get(&seen->sccp, SCCP_CLASS), calling = tab_get(&seen->sccp, SCCP_CALLING);
+	struct view data = tab_get(&seen->sccp, SCCP_DATA), called = tab_get(&seen->sccp, SCCP_CALLED);
+
+	if (class.n == 0 || !(class.p[0] & RETURN_ON_ERROR) || calling.n < 2 || seen->split || data.n > 254)
+		return;
+	sccp_put_udts(w, (uint8_t)cause, calling, called, data);
 }

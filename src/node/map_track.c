@@ -70,6 +70,31 @@ void map_passed(struct map_node *n, const struct map_seen *seen, uint8_t partiti
 	d->asked = true;
 }
 
+struct lost {
+	void (*tell)(void *ctx, const struct map_dialogue *d);
+	void *ctx;
+	uint64_t now_ms;
+	uint32_t ms;
+};
+
+static void look(void *ctx, struct map_dialogue *d)
+{
+	const struct lost *l = ctx;
+
+	if (!d->asked || !map_aged(d->began_ms, l->now_ms, l->ms))
+		return;
+	d->asked = false;
+	l->tell(l->ctx, d);
+}
+
+void map_lost(struct map_node *n, uint64_t wall_ms, uint32_t ms,
+	      void (*lost)(void *ctx, const struct map_dialogue *d), void *ctx)
+{
+	struct lost l = { lost, ctx, wall_ms, ms };
+
+	map_dialogue_sweep(n->dialogues, look, &l);
+}
+
 void map_refused(struct map_node *n, const struct map_seen *seen)
 {
 	if (seen->dialogue)

@@ -208,12 +208,14 @@ struct sccp_segment sccp_segment(struct view v)
 				      .reference = rd_be(&r, 3) };
 }
 
-void sccp_put_udt(struct wr *w, struct view called, struct view calling, struct view data)
+static void put_unit(struct wr *w, uint8_t type, uint8_t class, const struct view part[3])
 {
+	struct view called = part[0], calling = part[1], data = part[2];
+
 	if (called.n > 254 || calling.n > 254 || data.n > 254 || called.n + calling.n > 250)
 		w->err = w->err ? w->err : ERR_LENGTH;
-	wr_be(w, shapes[SCCP_UDT].code, 1);
-	wr_be(w, 0, 1);
+	wr_be(w, type, 1);
+	wr_be(w, class, 1);
 	wr_be(w, 3, 1);
 	wr_be(w, 3 + called.n, 1);
 	wr_be(w, 3 + called.n + calling.n, 1);
@@ -223,4 +225,57 @@ void sccp_put_udt(struct wr *w, struct view called, struct view calling, struct 
 	wr_view(w, calling);
 	wr_be(w, data.n, 1);
 	wr_view(w, data);
+}
+
+void sccp_put_udt(struct wr *w, struct view called, struct view calling, struct view data)
+{
+	sccp_put_udt_class(w, 0, called, calling, data);
+}
+
+void sccp_put_udt_class(struct wr *w, uint8_t class, struct view called, struct view calling,
+			struct view data)
+{
+	put_unit(w, layouts[SCCP_UDT].type, class, (struct view[]){ called, calling, data });
+}
+
+void sccp_put_udts(struct wr *w, uint8_t cause, struct view called, struct view calling, struct view data)
+{
+	put_unit(w, layouts[SCCP_UDTS].type, cause, (struct view[]){ called, calling, data });
+}
+
+void sccp_put_segment(struct wr *w, const struct sccp_put *x)
+{
+	const struct view part[] = { x->called, x->calling, x->data };
+	size_t at = 4; /* from a pointer to what it leads to */
+
+	if (part[0].n + part[1].n + part[2].n > SCCP_SEGMENT_ROOM)
+		w->err = w->err ? w->err : ERR_LENGTH;
+	wr_be(w, layouts[SCCP_XUDT].type, 1);
+	wr_be(w, x->class, 1);
+	wr_be(w, x->hops, 1);
+	for (size_t i = 0; i < 3; i++) {
+		wr_be(w, at, 1);
+		at += part[i].n;
+	}
+	wr_be(w, at, 1);
+	for (size_t i = 0; i < 3; i++) {
+		wr_be(w, part[i].n, 1);
+		wr_view(w, part[i]);
+	}
+	wr_be(w, fields[SCCP_SEGMENT].tag, 1);
+	wr_be(w, 4, 1);
+	wr_be(w, (x->first ? 0x80u : 0) | 0x40u | (x->left & 15u), 1);
+	wr_be(w, x->reference, 3);
+	wr_be(w, 0, 1);
+}
+
+void sccp_put_title(struct wr *w, uint8_t ssn, struct view digits)
+{
+	wr_be(w, 0x12, 1); /* title of kind 4, subsystem, no point code, routed on the title */
+	wr_be(w, ssn, 1);
+	wr_be(w, 0, 1);
+	wr_be(w, PLAN_E164 << 4 | (digits.n % 2 ? 1 : 2), 1);
+	wr_be(w, 4, 1);
+	for (size_t i = 0; i < digits.n; i += 2)
+		wr_be(w, (digits.p[i] & 15u) | (i + 1 < digits.n ? (digits.p[i + 1] & 15u) << 4 : 0), 1);
 }

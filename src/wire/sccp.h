@@ -54,3 +54,23 @@ struct sccp_segment sccp_segment(struct view v);
 
 /* Write a UDT, class 0 without return; up to 254 octets a parameter. Errors stick in `w`. */
 void sccp_put_udt(struct wr *w, struct view called, struct view calling, struct view data);
+/* The same of any class, and a UDTS with its cause (Q.713 3.12). */
+void sccp_put_udt_class(struct wr *w, uint8_t class, struct view called, struct view calling,
+			struct view data);
+void sccp_put_udts(struct wr *w, uint8_t cause, struct view called, struct view calling, struct view data);
+
+/* Write one XUDT of a message in segments (Q.713 4.18): `left` of them follow. Addresses and data together
+ * have SCCP_SEGMENT_ROOM octets, for a pointer is one octet. */
+#define SCCP_SEGMENT_ROOM 251
+struct sccp_put {
+	uint8_t class, hops;
+	struct view called, calling, data;
+	bool first;
+	uint8_t left;
+	uint32_t reference;
+};
+void sccp_put_segment(struct wr *w, const struct sccp_put *x);
+
+/* An address with a global title of kind 4, routed on it, and a subsystem; digits as ASCII. E.164,
+ * international, TT 0. */
+void sccp_put_title(struct wr *w, uint8_t ssn, struct view digits);
