@@ -20,5 +20,5 @@ enum gtp1_msg {
 };
 
 /* The information elements behind a header of version 1. A type that gtp1.tab has no message for is not
- * split, and m->shape is NULL. A duplicate beyond what a row allows, a TV type that nobody knows: an error. */
+ * split, and m->shape is NULL. A duplicate beyond what a row allows, an unknown TV type: an error. */
 enum err MUST_USE gtp1_parse(struct msg *m, const struct gtp_head *h, struct arena *mem);

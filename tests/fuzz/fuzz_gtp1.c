@@ -1,5 +1,5 @@
-/* Whatever comes: parsing ends, and what it yields lies inside what it was given; what our writer makes of the
- * fields that were read is read as the same again. */
+/* Whatever comes: parsing ends, and what it yields lies inside what it was given; what our writer makes of
+ * the fields that were read is read as the same again. */
 #include "fuzz/inside.h"
 #include "wire/gtp1.h"
 
