@@ -73,6 +73,30 @@ bool account_read(const struct keep *rep, enum user_role *role, char tenant[32])
 	return good;
 }
 
+bool account_begin(struct visit *v, const struct person *who)
+{
+	struct api *a = v->portal->api;
+	char token[LOGIN_TOKEN];
+
+	v->login = v->who.user[0] && !v->who.is_key ? login_of(a->logins, v->login_id) : NULL;
+	if (v->login)
+		login_end(v->login); /* nobody's earlier cookie lives on (fixation) */
+	v->login = login_begin(a->logins, who, api_now_s(a), token);
+	if (!v->login) {
+		visit_problem(v, 503, "unavailable", "no random numbers");
+		return false;
+	}
+	v->login->checked_ms = loop_now(v->portal->loop);
+	snprintf(v->login->address, sizeof v->login->address, "%s", v->q->address);
+	view_text(view_first(v->q->user_agent, sizeof v->login->agent - 1), v->login->agent,
+		  sizeof v->login->agent);
+	v->who = *who;
+	memcpy(v->login_id, v->login->id, LOGIN_ID);
+	visit_cookie(v, token);
+	secret_wipe(token, sizeof token);
+	return true;
+}
+
 /* --- a second factor --- */
 
 static void activated(struct visit *v, const struct keep *rep)

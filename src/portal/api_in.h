@@ -99,5 +99,10 @@ uint32_t credentials_kinds(const struct credentials *all);
 /* Write one (name "": a new one). */
 void credential_put(struct visit *v, const char *user, struct credential *c,
 		    void (*then)(struct visit *v, const struct keep *rep));
+/* Make one of a name that is given. */
+void credential_make(struct visit *v, const char *user, struct credential *c,
+		     void (*then)(struct visit *v, const struct keep *rep));
+/* One record as the keeper gave it; its user becomes v->key. False: it does not hold. */
+bool credential_read(struct visit *v, const struct keep *rep, struct credential *c);
 void credential_drop(struct visit *v, const char *user, const char *name,
 		     void (*then)(struct visit *v, const struct keep *rep));

@@ -153,15 +153,12 @@ static void name_new(char to[NAME_ROOM])
 		sodium_bin2hex(to, NAME_ROOM, b, sizeof b);
 }
 
-void credential_put(struct visit *v, const char *user, struct credential *c,
-		    void (*then)(struct visit *v, const struct keep *rep))
+static void put(struct visit *v, const char *user, struct credential *c, bool fresh,
+		void (*then)(struct visit *v, const struct keep *rep))
 {
 	struct keep req = {.op = KEEP_SET};
 	char pair[7][1100], data[1001];
-	bool fresh = !c->name[0];
 
-	if (fresh)
-		name_new(c->name);
 	if (!c->name[0] || !seal(v->portal->api, user, c, data)) {
 		visit_problem(v, 503, "unavailable", "no random numbers");
 		return;
@@ -185,6 +182,34 @@ void credential_put(struct visit *v, const char *user, struct credential *c,
 	visit_keep_own(v, LANE_WRITE, &req, user, then);
 	secret_wipe(data, sizeof data);
 	secret_wipe(pair[3], sizeof pair[3]);
+}
+
+void credential_put(struct visit *v, const char *user, struct credential *c,
+		    void (*then)(struct visit *v, const struct keep *rep))
+{
+	bool fresh = !c->name[0];
+
+	if (fresh)
+		name_new(c->name);
+	put(v, user, c, fresh, then);
+}
+
+void credential_make(struct visit *v, const char *user, struct credential *c,
+		     void (*then)(struct visit *v, const struct keep *rep))
+{
+	put(v, user, c, true, then);
+}
+
+bool credential_read(struct visit *v, const struct keep *rep, struct credential *c)
+{
+	struct view b = rep->text[KEEP_BODY];
+	json_t *o = json_loadb((const char *)b.p, b.n, 0, NULL);
+	bool good;
+
+	snprintf(v->key, sizeof v->key, "%.47s", text_of(o, "user"));
+	good = o && read_one(v->portal->api, v->key, o, c);
+	json_decref(o);
+	return good;
 }
 
 void credential_drop(struct visit *v, const char *user, const char *name,

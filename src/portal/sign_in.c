@@ -44,29 +44,13 @@ void login_who(struct visit *v)
 static void begin(struct visit *v)
 {
 	const struct attempt *at = attempt(v);
-	struct api *a = v->portal->api;
 	struct person who = {.role = at->role};
-	char token[LOGIN_TOKEN];
 
 	snprintf(who.user, sizeof who.user, "%s", at->user);
 	snprintf(who.tenant, sizeof who.tenant, "%s", at->tenant);
-	v->login = v->login ? login_of(a->logins, v->login_id) : NULL;
-	if (v->login)
-		login_end(v->login); /* another begins: nobody's earlier cookie lives on (fixation) */
-	v->login = login_begin(a->logins, &who, api_now_s(a), token);
-	if (!v->login) {
-		visit_problem(v, 503, "unavailable", "no random numbers");
+	if (!account_begin(v, &who))
 		return;
-	}
 	v->login->factors = at->kinds;
-	v->login->checked_ms = loop_now(v->portal->loop);
-	snprintf(v->login->address, sizeof v->login->address, "%s", v->q->address);
-	view_text(view_first(v->q->user_agent, sizeof v->login->agent - 1), v->login->agent,
-		  sizeof v->login->agent);
-	v->who = who;
-	memcpy(v->login_id, v->login->id, LOGIN_ID);
-	visit_cookie(v, token);
-	secret_wipe(token, sizeof token);
 	account_say(v, 200);
 }
 
