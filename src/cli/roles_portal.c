@@ -2,21 +2,47 @@
 #include "cli/roles.h"
 
 #include "base/log.h"
+#include "portal/selfsign.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+/* Configured, or, where none is, one of its own. */
 static enum err certificate(struct role_portal *r, const struct conf *c, char why[256])
 {
-	enum err err;
+	char chain[CONF_TEXT_MAX + 32], key[CONF_TEXT_MAX + 32], names[2 * CONF_TEXT_MAX + 2];
+	enum err err = ERR_OK;
 
-	if (!c->portal_chain[0] || !c->portal_key[0]) {
-		snprintf(why, 256, "portal.chain, portal.key: the portal speaks HTTPS alone: give both");
+	if (!c->portal_chain[0] != !c->portal_key[0]) {
+		snprintf(why, 256, "portal.chain, portal.key: give both, or neither");
 		return ERR_CONFIG;
 	}
-	err = tls_read_file("chain", c->portal_chain, &r->chain, why);
-	return err ? err : tls_read_file("key", c->portal_key, &r->key, why);
+	snprintf(chain, sizeof chain, "%s%s", c->portal_chain[0] ? c->portal_chain : r->dir,
+		 c->portal_chain[0] ? "" : "/tls.chain");
+	snprintf(key, sizeof key, "%s%s", c->portal_key[0] ? c->portal_key : r->dir,
+		 c->portal_key[0] ? "" : "/tls.key");
+	snprintf(names, sizeof names, "%s %s", c->portal_name, c->portal_hosts);
+	if (!c->portal_chain[0])
+		err = selfsign(r->dir, names, why);
+	if (!err)
+		err = tls_read_file("chain", chain, &r->chain, why);
+	return err ? err : tls_read_file("key", key, &r->key, why);
+}
+
+/* The built pages, where they are: named, in the checkout, or installed. */
+static const char *pages(const struct conf *c)
+{
+	static const char *const places[] = {"web/dist", MERLON_SHARE "/web"};
+
+	if (c->portal_pages[0])
+		return c->portal_pages;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		if (access(places[i], R_OK) == 0)
+			return places[i];
+	}
+	return NULL;
 }
 
 static enum err paths(struct role_portal *r, const struct conf *c, char why[256])
@@ -33,7 +59,7 @@ enum err portal_open(struct role_env *e, char why[256])
 {
 	struct role_portal *r = &e->portal;
 	const struct conf *c = &e->conf;
-	enum err err = certificate(r, c, why);
+	enum err err = paths(r, c, why);
 
 	r->conf = (struct portal_conf){
 	    .data_dir = c->data_dir,
@@ -47,16 +73,24 @@ enum err portal_open(struct role_env *e, char why[256])
 	    .host = c->portal_host,
 	    .realm = c->realm,
 	    .bsf_host = c->home_host,
-	    .home = &r->home,
+	    .home = c->gba_listen[0] ? &r->home : NULL,
 	    .token_s = c->portal_token_s,
 	    .key_days = c->portal_key_days,
+	    .tls13 = c->portal_tls == 0,
+	    .address = c->portal_listen,
+	    .hosts = c->portal_hosts,
+	    .pages = pages(c),
+	    .step_up_s = c->portal_step_up_s,
+	    .idle_s = c->portal_idle_s,
+	    .session_s = c->portal_session_s,
+	    .rate = c->portal_rate,
 	};
 	if (!err)
 		err = roles_http("portal.listen", c->portal_listen, &r->at, why);
 	if (!err)
 		err = roles_http("portal.home", c->portal_home, &r->home, why);
 	if (!err)
-		err = paths(r, c, why);
+		err = certificate(r, c, why);
 	if (!err)
 		err = portal_start(&r->portal, &r->conf, why);
 	tls_forget(&r->chain);

@@ -3,6 +3,7 @@
 #include "cli/reach.h"
 #include "cli/supervise.h"
 #include "loop/wipe.h"
+#include "portal/selfsign.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -65,6 +66,35 @@ static void print_list(const char *name, const struct conf_list *list)
 	printf("\n");
 }
 
+/* Where people go, and how they know that it is ours: the certificate's fingerprint, and at the first
+ * start the one-time link, which is for a person's eyes: what is no terminal may be a log. */
+static void print_portal(const struct conf *c, bool eyes)
+{
+	char path[CONF_TEXT_MAX + 32], text[512] = "", print[FINGERPRINT_TEXT];
+	FILE *f;
+
+	printf("  %-10s https://%s/  API /api/v1/openapi.json\n", "portal:", c->portal_listen);
+	snprintf(path, sizeof path, "%s/portal/tls.chain", c->data_dir);
+	if (fingerprint(c->portal_chain[0] ? c->portal_chain : path, print))
+		printf("  %-10s SHA-256 %s\n", "", print);
+	snprintf(path, sizeof path, "%s/portal/setup-link", c->data_dir);
+	f = fopen(path, "re");
+	if (f && fgets(text, sizeof text, f))
+		printf("  %-10s %s%s             (once; it makes the first operator-admin)\n", "set up:",
+		       eyes ? text : path, eyes ? "" : "\n");
+	if (f)
+		fclose(f);
+}
+
+static bool has_role(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->roles.n; i++) {
+		if (strcmp(c->roles.text[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void print_hints(const struct run *run, const struct conf *c)
 {
 	char with[600] = "";
@@ -105,6 +135,8 @@ static void up(const struct conf *c, void *ctx)
 	print_list("home:", &c->home_listen);
 	printf("  %-10s http://%s/metrics /healthz /readyz /live.json\n",
 	       "watch:", c->watch_listen);
+	if (has_role(c, "portal"))
+		print_portal(c, run->demo || isatty(STDOUT_FILENO));
 	print_hints(run, c);
 	fflush(stdout);
 }

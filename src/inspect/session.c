@@ -212,6 +212,30 @@ bool sessions_tunnel(struct sessions *s, enum session_plane plane, struct view a
 	return true;
 }
 
+bool sessions_look(const struct sessions *s, enum session_plane plane, struct view address, uint32_t teid,
+		   struct session_hit *out, uint32_t *seen_s)
+{
+	struct key k = session_key(plane, address, teid);
+	uint64_t what, whose;
+
+	if (!find(s, &k, &what, &whose) ||
+	    !sessions_get(s, (uint32_t)(whose >> 32), (uint32_t)whose, &out->is))
+		return false;
+	*seen_s = atomic_load_explicit(&s->row[out->is.id].seen_s, memory_order_relaxed);
+	out->up = what >> 16 & 1;
+	out->ebi = (uint8_t)(what >> 8);
+	out->qci = (uint8_t)what;
+	return true;
+}
+
+bool sessions_peek(const struct sessions *s, uint32_t id, struct session *out)
+{
+	if (id >= s->max)
+		return false;
+	session_load(&s->row[id], out);
+	return sessions_get(s, id, out->life, out);
+}
+
 bool sessions_device(struct sessions *s, struct view address, uint32_t now_s, struct session *out)
 {
 	struct key k = session_key(PLANE_DEVICE, address, 0);

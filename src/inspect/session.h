@@ -58,6 +58,12 @@ bool sessions_tunnel(struct sessions *s, enum session_plane plane, struct view a
  * overlap, the one that was made last. */
 bool sessions_device(struct sessions *s, struct view address, uint32_t now_s, struct session *out);
 
+/* The same without a sign of life; `seen_s`: when the last was. For the writer. */
+bool sessions_look(const struct sessions *s, enum session_plane plane, struct view address, uint32_t teid,
+		   struct session_hit *out, uint32_t *seen_s);
+/* The session that has this id now, whichever it is. */
+bool sessions_peek(const struct sessions *s, uint32_t id, struct session *out);
+
 /* By its id, if it still lives that life; and its APN. */
 bool sessions_get(const struct sessions *s, uint32_t id, uint32_t life, struct session *out);
 bool sessions_apn(const struct sessions *s, uint32_t id, uint32_t life, char apn[SESSION_APN]);

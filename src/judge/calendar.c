@@ -26,6 +26,22 @@ uint8_t calendar_octet(uint32_t value)
 	return (uint8_t)(0x40 | value / 360);
 }
 
+uint32_t calendar_epc_value(uint32_t s)
+{
+	if (s <= 1860)
+		return calendar_value(s);
+	return s >= CALENDAR_EPC_MAX_S ? CALENDAR_EPC_MAX_S : (s + 599) / 600 * 600;
+}
+
+uint8_t calendar_epc_octet(uint32_t s)
+{
+	uint32_t value = calendar_epc_value(s);
+
+	if (value <= 1860)
+		return calendar_octet(value);
+	return (uint8_t)(0x40 | value / 600);
+}
+
 static struct window window_at(uint64_t epoch_ms, uint64_t at_ms)
 {
 	struct window w = { epoch_ms, FIRST_MS, 0 };

@@ -16,6 +16,12 @@
 uint32_t calendar_value(uint32_t s);
 uint8_t calendar_octet(uint32_t value);
 
+/* Of the EPC timer and GTPv1's Back-Off Time (TS 29.274 §8.87, TS 29.060 §7.7.102): 2..62 s in steps of 2,
+ * ..1860 s of 60, ..18600 s of 600. The shortest value that is at least `s` seconds; and its octet. */
+#define CALENDAR_EPC_MAX_S 18600
+uint32_t calendar_epc_value(uint32_t s);
+uint8_t calendar_epc_octet(uint32_t s);
+
 /* One device in one storm: `hash` of (IMSI, epoch) under the site's key. */
 struct calendar {
 	uint64_t hash, epoch_ms;

@@ -61,14 +61,15 @@ static enum err edit(struct ask *a, const struct edit *e)
 static enum err do_set(struct ask *a)
 {
 	struct edit e = { a->object, mode_of(a->req, EDIT_SET), a->req->text[KEEP_KEY], a->req->pair,
-			  a->req->pair_n };
+			  a->req->pair_n, a->req->num[KEEP_VERSION] };
 
 	return edit(a, &e);
 }
 
 static enum err do_delete(struct ask *a)
 {
-	struct edit e = { a->object, EDIT_DELETE, a->req->text[KEEP_KEY], NULL, 0 };
+	struct edit e = { a->object, EDIT_DELETE, a->req->text[KEEP_KEY], NULL, 0,
+			  a->req->num[KEEP_VERSION] };
 
 	return edit(a, &e);
 }
@@ -139,12 +140,16 @@ static enum err do_import(struct ask *a)
 
 static enum err do_get(struct ask *a)
 {
-	return store_get(a->k->store, a->object, a->req->text[KEEP_KEY], a->body, a->say);
+	const struct reader as = { a->who.tenant, view_eq(a->req->text[KEEP_MODE], VIEW("secret")) };
+
+	return store_get(a->k->store, a->object, a->req->text[KEEP_KEY], &as, a->body, a->say);
 }
 
 static enum err list(struct ask *a, bool csv)
 {
 	struct page p = { .object = a->object, .after = a->req->text[KEEP_AFTER],
+			  .sort = a->req->text[KEEP_SORT], .find = a->req->text[KEEP_FIND],
+			  .tenant = a->who.tenant, .hidden = view_eq(a->req->text[KEEP_MODE], VIEW("secret")),
 			  .filter = a->req->pair, .filter_n = a->req->pair_n, .max = 1000, .csv = csv };
 	enum err err;
 
@@ -271,15 +276,26 @@ static enum err do_verify(struct ask *a)
 
 static enum err do_journal(struct ask *a)
 {
+	const struct story of = { a->object, a->req->text[KEEP_KEY] };
+	const struct reader as = { a->who.tenant, false };
+	struct wr nothing = { 0 };
 	char text[32] = "0";
 	uint64_t last = 0, most = 1000;
 	enum err err;
+
+	if (a->who.tenant.n > 0 && of.key.n == 0)
+		return ERR_REFUSED; /* the journal as a whole is the operator's */
+	if (of.key.n > 0 && !keep_has(a->req, KEEP_OBJECT))
+		return ERR_MISSING;
+	if (a->who.tenant.n > 0 &&
+	    store_get(a->k->store, of.object, of.key, &as, &nothing, a->say) == ERR_NOT_FOUND)
+		return ERR_NOT_FOUND;
 
 	if (keep_has(a->req, KEEP_AFTER) && !view_text(a->req->text[KEEP_AFTER], text, sizeof text))
 		return ERR_VALUE;
 	if (keep_has(a->req, KEEP_MOST) && a->req->num[KEEP_MOST] < KEEP_ROWS_MAX)
 		most = a->req->num[KEEP_MOST];
-	err = store_journal(a->k->store, strtoull(text, NULL, 10), (size_t)most, a->body, &last);
+	err = store_journal(a->k->store, &of, strtoull(text, NULL, 10), (size_t)most, a->body, &last);
 	snprintf(a->next, sizeof a->next, "%llu", (unsigned long long)last);
 	keep_put_text(a->rep, KEEP_NEXT, view_of(a->next));
 	return err;
@@ -287,7 +303,7 @@ static enum err do_journal(struct ask *a)
 
 static enum err do_pending(struct ask *a)
 {
-	return store_approvals(a->k->store, a->who.now_ms, a->body);
+	return store_approvals(a->k->store, a->who.now_ms, a->who.tenant, a->body);
 }
 
 static enum err do_model(struct ask *a)
@@ -341,10 +357,12 @@ static enum err who_asks(struct ask *a, const char *user)
 {
 	struct view actor = a->req->text[KEEP_ACTOR];
 
-	a->who = (struct who){ view_of(user), a->req->num[KEEP_APPROVE], keeper_wall_ms() };
+	a->who = (struct who){ view_of(user), a->req->num[KEEP_APPROVE], keeper_wall_ms(),
+			       a->req->text[KEEP_TENANT] };
 	if (actor.n == 0 || view_eq(actor, a->who.actor))
 		return ERR_OK;
-	if (!a->k->portal_user[0] || strcmp(user, a->k->portal_user) != 0) {
+	if (strcmp(user, KEEPER_API) != 0 &&
+	    (!a->k->portal_user[0] || strcmp(user, a->k->portal_user) != 0)) {
 		say(a->say, "actor: user %s may not speak for others", user);
 		return ERR_REFUSED;
 	}

@@ -18,8 +18,8 @@ static const struct demo_row {
 static enum err put(struct keeper *k, const struct demo_row *row, struct say *s)
 {
 	struct view pair[DEMO_FIELDS];
-	struct edit e = { row->object, EDIT_CREATE, view_of(row->key), pair, 0 };
-	struct who who = { VIEW("demo"), 0, keeper_wall_ms() };
+	struct edit e = { row->object, EDIT_CREATE, view_of(row->key), pair, 0, 0 };
+	struct who who = { VIEW("demo"), 0, keeper_wall_ms(), { 0 } };
 	uint64_t approval;
 	enum err err;
 

@@ -92,7 +92,7 @@ static size_t hear(struct keeper *k, uint8_t frame[FRAME])
 
 static enum err open_case(struct keeper *k, struct view frame)
 {
-	struct who who = { VIEW("home"), 0, keeper_wall_ms() };
+	struct who who = { VIEW("home"), 0, keeper_wall_ms(), { 0 } };
 	struct say s = { "" };
 	struct keep req;
 	enum err err = keep_parse(&req, frame);
@@ -135,7 +135,7 @@ void keeper_holds_hear(struct keeper *k)
 
 void keeper_holds_tick(struct keeper *k)
 {
-	struct who who = { VIEW("keeper"), 0, keeper_wall_ms() };
+	struct who who = { VIEW("keeper"), 0, keeper_wall_ms(), { 0 } };
 
 	if (store_holds_end(k->store, &who) > 0)
 		publish(k);

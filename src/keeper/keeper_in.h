@@ -94,7 +94,8 @@ void keeper_jobs_end(struct keeper *k);
 
 /* narrow.c: the user that a connection becomes which narrows itself; no system has it. */
 #define KEEPER_PORTAL "(portal)"
-bool keeper_narrows(const struct keep *req);
+#define KEEPER_API    "(api)"
+const char *keeper_narrows(const struct keep *req); /* to whom; NULL: it is no such request */
 bool keeper_allows(const char *user, const struct keep *req);
 enum err MUST_USE keeper_narrow(struct ask *a);
 

@@ -10,6 +10,7 @@ static const struct note {
     {"rotating", "rotate", "vault", "R-2.b"}, /* begun */
     {"rotated", "rotated", "vault", "R-2.b"}, /* done */
     {"taken", "import", "delivery", "R-5.1.1.4.c"},
+    {"sign-in", "sign-in", "session", "R-5.8.6.a"}, /* of a person, and what of it was refused */
     {"oidc-key", "publish", "key", "R-3.1.h"}, /* that tokens and receipts are signed with */
     {"receipt", "acknowledge", "receipt", "R-3.2.b"},
     {"refused", "refuse", "delivery", "R-5.1.1.4.c"},

@@ -246,8 +246,8 @@ static bool serve(struct keeper *k, struct keeper_conn *c)
 			continue;
 		}
 		at += n;
-		if (keeper_narrows(&req))
-			snprintf(c->user, sizeof c->user, KEEPER_PORTAL);
+		if (keeper_narrows(&req) && keeper_allows(c->user, &req))
+			snprintf(c->user, sizeof c->user, "%s", keeper_narrows(&req));
 		keeper_answer(k, c->user, &req, &w);
 		if (w.err || !reply(k, c, wr_done(&w)))
 			return false;

@@ -18,6 +18,7 @@
 #define PRIORITY                                                                                        \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-CIPHER-ALL:"                         \
 	"+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305"
+#define PRIORITY_13 PRIORITY ":-VERS-TLS1.2"
 
 struct web_call {
 	struct web *web;
@@ -53,15 +54,15 @@ static void *no_const(const void *p)
 
 static void make_response(struct web_call *c, const struct web_answer *a)
 {
-	struct MHD_Response *r =
-	    MHD_create_response_from_buffer(a->body.n, no_const(a->body.p), MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+	    a->body.n, no_const(a->body.p), a->stays ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
 
 	c->status = a->status;
 	c->response = r;
 	if (!r)
 		return;
 	MHD_add_response_header(r, "Content-Type", a->type ? a->type : "text/plain; charset=utf-8");
-	MHD_add_response_header(r, "Cache-Control", "no-store");
+	MHD_add_response_header(r, "Cache-Control", a->cache ? a->cache : "no-store");
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 	for (size_t i = 0; i < WEB_HEADERS && a->header[i].name; i++)
 		MHD_add_response_header(r, a->header[i].name, a->header[i].value);
@@ -88,6 +89,36 @@ const struct web_request *web_request_of(const struct web_call *call)
 	return &call->q;
 }
 
+struct view web_header(const struct web_call *call, const char *name)
+{
+	const char *value = MHD_lookup_connection_value(call->conn, MHD_HEADER_KIND, name);
+
+	return view_of(value ? value : "");
+}
+
+struct count {
+	const char *name;
+	size_t n;
+};
+
+static enum MHD_Result count_one(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct count *c = ctx;
+
+	(void)kind;
+	(void)value;
+	c->n += strcasecmp(name, c->name) == 0;
+	return MHD_YES;
+}
+
+size_t web_header_n(const struct web_call *call, const char *name)
+{
+	struct count c = {name, 0};
+
+	MHD_get_connection_values(call->conn, MHD_HEADER_KIND, count_one, &c);
+	return c.n;
+}
+
 static enum MHD_Result queue(struct web_call *c)
 {
 	enum MHD_Result done =
@@ -98,13 +129,6 @@ static enum MHD_Result queue(struct web_call *c)
 	c->response = NULL;
 	c->conn = NULL; /* answered */
 	return done;
-}
-
-static struct view header(struct MHD_Connection *c, const char *name)
-{
-	const char *value = MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
-
-	return view_of(value ? value : "");
 }
 
 static void address_of(struct web_call *c)
@@ -122,6 +146,16 @@ static void address_of(struct web_call *c)
 		c->address[0] = 0;
 }
 
+static enum web_method method_of(const char *name)
+{
+	static const char *const names[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"};
+	unsigned int m = 0;
+
+	while (m < WEB_OTHER && strcmp(names[m], name) != 0)
+		m++;
+	return m;
+}
+
 static void fill(struct web_call *c, const char *method)
 {
 	const char *mark = memchr(c->target, '?', c->target_n);
@@ -130,16 +164,14 @@ static void fill(struct web_call *c, const char *method)
 
 	address_of(c);
 	c->q = (struct web_request){
-	    .method = strcmp(method, "GET") == 0    ? WEB_GET
-		      : strcmp(method, "POST") == 0 ? WEB_POST
-						    : WEB_OTHER,
+	    .method = method_of(method),
 	    .method_name = view_of(method),
 	    .target = {t, c->target_n},
 	    .path = {t, path},
 	    .query = {t + path + (mark != NULL), c->target_n - path - (mark != NULL)},
-	    .authorization = header(c->conn, "Authorization"),
-	    .type = header(c->conn, "Content-Type"),
-	    .user_agent = header(c->conn, "User-Agent"),
+	    .authorization = web_header(c, "Authorization"),
+	    .type = web_header(c, "Content-Type"),
+	    .user_agent = web_header(c, "User-Agent"),
 	    .body = {c->body, c->body_n},
 	    .address = c->address,
 	};
@@ -241,7 +273,8 @@ static struct MHD_Daemon *start(struct web *w, int fd, const char *chain, const 
 	unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (chain ? MHD_USE_TLS : 0);
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, no_const(chain)},
 				       {MHD_OPTION_HTTPS_MEM_KEY, 0, no_const(key)},
-				       {MHD_OPTION_HTTPS_PRIORITIES, 0, no_const(PRIORITY)},
+				       {MHD_OPTION_HTTPS_PRIORITIES, 0,
+					no_const(w->conf.tls13 ? PRIORITY_13 : PRIORITY)},
 				       {MHD_OPTION_END, 0, NULL}};
 
 	if (!chain)

@@ -9,10 +9,10 @@
 struct web;
 struct web_call; /* a request on its way to its answer */
 
-enum web_method { WEB_GET, WEB_POST, WEB_OTHER };
+enum web_method { WEB_GET, WEB_POST, WEB_PUT, WEB_PATCH, WEB_DELETE, WEB_HEAD, WEB_OTHER };
 
 #define WEB_TARGET_MAX 1024
-#define WEB_HEADERS    6
+#define WEB_HEADERS    16
 
 /* All borrowed, until the request is answered. */
 struct web_request {
@@ -29,6 +29,8 @@ struct web_answer {
 	unsigned int status;
 	const char *type; /* NULL: text/plain */
 	struct view body; /* copied */
+	bool stays;	  /* it need not be: it is there as long as the server */
+	const char *cache; /* Cache-Control; NULL: no-store */
 	struct {
 		const char *name, *value; /* copied; a NULL name ends the list */
 	} header[WEB_HEADERS];
@@ -37,6 +39,7 @@ struct web_answer {
 struct web_conf {
 	const struct endpoint *listen; /* link is LINK_TCP */
 	const struct tls_pem *chain, *key; /* NULL: without TLS. Copied */
+	bool tls13;			   /* nothing older; else TLS 1.2 too, with AEAD alone */
 	unsigned int conn_max, conn_address_max;
 	size_t body_max; /* octets of a longer one are 413 */
 	/* A whole request. Answer now, or later; once. */
@@ -58,3 +61,7 @@ void web_answer(struct web_call *call, const struct web_answer *a);
 /* Which of the server's places the call has, 0 to conn_max - 1, and the request it is for. */
 unsigned int web_place(const struct web_call *call);
 const struct web_request *web_request_of(const struct web_call *call);
+/* A header of the request, borrowed as the request is; empty: none. Of several of that name, the first. */
+struct view web_header(const struct web_call *call, const char *name);
+/* How often the request has it. */
+size_t web_header_n(const struct web_call *call, const char *name);

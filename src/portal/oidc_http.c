@@ -95,12 +95,25 @@ static bool is_at(const struct page *g, struct view path)
 	return view_eq(path, view_of(g->path));
 }
 
+bool oidc_is_at(struct view path)
+{
+	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+		if (is_at(&pages[i], path))
+			return true;
+	}
+	return false;
+}
+
 void oidc_request(void *ctx, struct web_call *call, const struct web_request *q)
 {
 	struct portal *p = ctx;
 	bool known = false;
 
-	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+	if (q->body.n > OIDC_BODY) {
+		web_answer(call, &(struct web_answer){.status = 413, .body = VIEW("body too long\n")});
+		return;
+	}
+	for (size_t i = 0; i < sizeof pages / sizeof *pages && p->naf; i++) {
 		if (!is_at(&pages[i], q->path))
 			continue;
 		known = true;

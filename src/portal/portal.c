@@ -1,5 +1,8 @@
 #include "portal/portal_in.h"
 
+#include "portal/api_in.h"
+#include "portal/files.h"
+
 #include "base/log.h"
 
 #include <stdio.h>
@@ -7,7 +10,7 @@
 #include <unistd.h>
 
 #define TICK_MS 100
-#define CONN_ADDRESS 32
+#define CONN_ADDRESS 256
 #define SESSIONS 16384
 
 uint64_t portal_now_s(const struct portal *p)
@@ -28,6 +31,7 @@ static void gone(void *ctx, struct web_call *call)
 	struct portal *p = ctx;
 
 	p->waiter[web_place(call)].for_what = WAITS_NOT;
+	gate_gone(p, call);
 }
 
 static void on_web(void *ctx, int fd)
@@ -36,6 +40,7 @@ static void on_web(void *ctx, int fd)
 
 	(void)fd;
 	web_run(p->web);
+	desk_flush(p->api->desk);
 }
 
 /* A new key signs once the journal has its public half. */
@@ -87,8 +92,10 @@ static void tick(void *ctx)
 {
 	struct portal *p = ctx;
 
-	naf_tick(p->naf);
+	if (p->naf)
+		naf_tick(p->naf);
 	web_run(p->web);
+	desk_flush(p->api->desk);
 	if (!p->leaving)
 		return;
 	LOG(LOG_ERROR, "portal.begins_anew",
@@ -134,7 +141,30 @@ static enum err open_stores(struct portal *p, char why[256])
 		return ERR_FULL;
 	}
 	p->book = serving_book(p->read);
-	return ERR_OK;
+	return api_open(p, why);
+}
+
+/* Everybody's door: people and programs, pages, and devices' platforms. */
+static void request(void *ctx, struct web_call *call, const struct web_request *q)
+{
+	static const struct view api = VIEW_INIT("/api/v1/");
+	struct portal *p = ctx;
+
+	if (q->path.n >= api.n && view_eq(view_first(q->path, api.n), api))
+		gate_request(p, call, q);
+	else if (oidc_is_at(q->path) || (q->method != WEB_GET && q->method != WEB_HEAD))
+		oidc_request(p, call, q);
+	else
+		files_request(p->files, call, q);
+}
+
+static void open_pages(struct portal *p)
+{
+	char why[256] = "portal.pages: none named";
+
+	p->files = p->conf.pages ? files_open(p->conf.pages, why) : NULL;
+	if (!p->files)
+		LOG(LOG_NOTE, "portal.no_pages", KV("why", (const char *)why));
 }
 
 static enum err open_doors(struct portal *p, char why[256])
@@ -146,7 +176,8 @@ static enum err open_doors(struct portal *p, char why[256])
 	    .conn_max = PORTAL_CONN,
 	    .conn_address_max = CONN_ADDRESS,
 	    .body_max = PORTAL_BODY,
-	    .request = oidc_request,
+	    .tls13 = p->conf.tls13,
+	    .request = request,
 	    .gone = gone,
 	    .ctx = p,
 	};
@@ -156,8 +187,9 @@ static enum err open_doors(struct portal *p, char why[256])
 
 	if (err)
 		return err;
-	p->naf = naf_new(&naf, &(struct naf_answer){oidc_token_key, p});
-	if (!p->naf || loop_watch(p->loop, web_fd(p->web), on_web, p) ||
+	open_pages(p);
+	p->naf = p->conf.home ? naf_new(&naf, &(struct naf_answer){oidc_token_key, p}) : NULL;
+	if ((!p->naf && p->conf.home) || loop_watch(p->loop, web_fd(p->web), on_web, p) ||
 	    loop_watch(p->loop, clerk_fd(p->clerk), on_clerk, p)) {
 		snprintf(why, 256, "portal: out of memory");
 		return ERR_FULL;
@@ -195,7 +227,7 @@ enum err portal_start(struct portal **out, const struct portal_conf *conf, char 
 
 void portal_run(struct portal *p)
 {
-	if (!clerk_start(p->clerk)) {
+	if (!clerk_start(p->clerk) || !hasher_start(p->api->hasher)) {
 		LOG(LOG_ERROR, "portal.begins_anew", KV("why", "no thread can be made"));
 		return;
 	}
@@ -210,7 +242,11 @@ void portal_stop(struct portal *p)
 void portal_free(struct portal *p)
 {
 	clerk_close(p->clerk);
-	web_close(p->web);
+	if (p->web)
+		web_close(p->web);
+	p->web = NULL;
+	api_close(p->api);
+	files_free(p->files);
 	naf_free(p->naf);
 	sessions_free(p->sessions);
 	relay_free(p->relay);

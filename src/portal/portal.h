@@ -1,4 +1,5 @@
-/* The portal role. So far: the OpenID provider for devices (docs/sign-on.md). A network application
+/* The portal role: the pages and API that people work with (docs/portal.md), and the OpenID provider for
+ * devices (docs/sign-on.md). A network application
  * (NAF) of GBA: it turns a bootstrapped SIM into short-lived signed tokens for IoT service platforms,
  * and relays signed messages. It reads the serving copy, asks home for keys over Zn, the keeper for
  * platforms. */
@@ -18,9 +19,16 @@ struct portal_conf {
 	const char *naf;		   /* the name in NAF_Id */
 	const char *host, *realm;	   /* Origin-Host, Origin-Realm on Zn */
 	const char *bsf_host;		   /* Origin-Host of home */
-	const struct endpoint *home;	   /* Zn, TCP */
+	const struct endpoint *home;	   /* Zn, TCP; NULL: no sign-on for devices */
 	uint32_t token_s;		   /* how long a token lives */
 	uint32_t key_days;		   /* how long a signing key is used */
+	bool tls13;			   /* nothing older than TLS 1.3 */
+	const char *address;		   /* "127.0.0.1:8443", of the set-up link */
+	const char *hosts;		   /* other names that people reach it by; NULL: none */
+	const char *pages;		   /* folder of the built pages; NULL: the API alone */
+	uint32_t step_up_s;		   /* how long a second factor opens dangerous acts */
+	uint32_t idle_s, session_s;	   /* when a session ends: unused; at all */
+	uint32_t rate;			   /* requests a second of one person */
 };
 
 /* Open everything. ERR_CONFIG, ERR_IO with one clear line in `why`. */

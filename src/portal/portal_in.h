@@ -8,8 +8,9 @@
 #include "portal/session.h"
 #include "records/serving.h"
 
-#define PORTAL_CONN 64
-#define PORTAL_BODY 8192
+#define PORTAL_CONN 512
+#define PORTAL_BODY ((size_t)256 << 10)
+#define OIDC_BODY 8192
 #define TOKEN_ROOM 2048
 
 /* What a request that is not answered at once waits for. */
@@ -32,7 +33,9 @@ struct portal {
 	char issuer[256], naf_name[256];
 	struct loop *loop;
 	struct web *web;
-	struct naf *naf;
+	struct naf *naf; /* NULL: no sign-on for devices */
+	struct api *api;
+	struct files *files; /* NULL: no pages */
 	struct clerk *clerk;
 	struct serving *serving;
 	struct serving_read *read;
@@ -56,6 +59,7 @@ uint64_t portal_now_s(const struct portal *p); /* since 1970 */
 uint32_t portal_wait(struct portal *p, struct web_call *call, enum waits for_what);
 
 /* --- oidc_http.c --- */
+bool oidc_is_at(struct view path);
 void oidc_request(void *ctx, struct web_call *call, const struct web_request *q);
 /* A refusal as RFC 6749 5.2 has it: {"error":...,"error_description":...}. */
 void oidc_refuse(struct web_call *call, unsigned int status, const char *error, const char *why);

@@ -68,6 +68,11 @@ void client_close(struct client *c)
 	free(c);
 }
 
+int client_fd(const struct client *c)
+{
+	return c->fd;
+}
+
 static enum err send_all(struct client *c, struct view v)
 {
 	while (v.n > 0) {

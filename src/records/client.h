@@ -7,6 +7,8 @@ struct client;
 /* `path`: data_dir/keeper.sock. ERR_IO with one clear line in `why` when no keeper answers there. */
 enum err MUST_USE client_open(struct client **c, const char *path, char why[256]);
 void client_close(struct client *c);
+/* Its socket, for who does without client_call. */
+int client_fd(const struct client *c);
 
 /* Ask, and wait for the answer (at most 10 minutes). ERR_IO, ERR_HEADER: the connection is of no
  * more use. OK: `rep` is the keeper's answer, whatever it says: its KEEP_STATUS is an enum err.

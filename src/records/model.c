@@ -21,6 +21,11 @@
 #define FORMS     "2ff|3ff|4ff|mff2"
 #define PURPOSES  "inspection|sharing|analytics|location"
 #define ANSWERS   "alert|block|quarantine"
+#define ROLES     "operator-admin|security-engineer|noc-viewer|compliance-officer|tenant-admin|" \
+		  "tenant-engineer|tenant-viewer"
+#define USERS     "invited|active|disabled"
+#define CREDENTIALS "password|totp|passkey|recovery|invitation"
+#define SCOPES    "read|write|bulk|events|audit"
 #define NUM_4     "4"
 #define NUM_8     "8"
 #define NUM_16    "16"
@@ -193,7 +198,7 @@ static void json_name(struct wr *w, const char *name)
 	wr_be(w, ':', 1);
 }
 
-void row_json(struct wr *w, const struct row *r)
+void row_json(struct wr *w, const struct row *r, bool hidden)
 {
 	const struct column *c = &model_columns[model_objects[r->object].first];
 	char head[64];
@@ -204,6 +209,8 @@ void row_json(struct wr *w, const struct row *r)
 		uint8_t room[ROW_ROOM];
 		struct wr text = { .p = room, .cap = sizeof room };
 
+		if (c->flags & F_HIDE && !hidden)
+			continue;
 		row_text(&text, r, i);
 		wr_be(w, ',', 1);
 		json_name(w, c->name);

@@ -43,8 +43,16 @@ enum model_kind {
 };
 
 /* F_LATER: not among the columns of the first release. A store without it gets it, with its default; so it
- * is neither F_NEED nor F_ONE. */
-enum column_flag { F_NEED = 1, F_ONE = 2, F_LATER = 4 };
+ * is neither F_NEED nor F_ONE. F_HIDE: the journal says that it changed, never what it is. */
+enum column_flag { F_NEED = 1, F_ONE = 2, F_LATER = 4, F_HIDE = 8 };
+
+/* The choices of USER_ROLE, USER_STATE, CRED_KIND, in their order. */
+enum user_role {
+	ROLE_OPERATOR_ADMIN, ROLE_SECURITY, ROLE_NOC, ROLE_COMPLIANCE,
+	ROLE_TENANT_ADMIN, ROLE_TENANT_ENGINEER, ROLE_TENANT_VIEWER, ROLE_N
+};
+enum user_state { USER_INVITED, USER_ACTIVE, USER_DISABLED };
+enum cred_kind { CRED_PASSWORD, CRED_TOTP, CRED_PASSKEY, CRED_RECOVERY, CRED_INVITE };
 
 struct column {
 	const char *name;
@@ -127,6 +135,6 @@ struct view model_word(struct view *left);
 void model_sql(enum object o, char *to, size_t cap);
 /* JSON: a string with quotes; a row as an object, numbers as numbers, lists as texts. */
 void json_text(struct wr *w, struct view v);
-void row_json(struct wr *w, const struct row *r);
+void row_json(struct wr *w, const struct row *r, bool hidden); /* hidden: with F_HIDE columns */
 /* The object's columns as JSON: name, kind, names, default, help. */
 void model_json(struct wr *w, enum object o);

@@ -23,7 +23,12 @@ static const char *const tables[] = {
 	"request BLOB NOT NULL, reason TEXT NOT NULL, approver TEXT, mac BLOB NOT NULL)",
 	"CREATE TABLE IF NOT EXISTS lists (id INTEGER PRIMARY KEY CHECK (id = 1), row BLOB NOT NULL, "
 	"mac BLOB NOT NULL)",
-	"CREATE INDEX IF NOT EXISTS subscription_profile ON subscription(profile)",
+	"DROP INDEX IF EXISTS subscription_profile",
+	"CREATE INDEX IF NOT EXISTS subscription_profile_imsi ON subscription(profile, imsi)",
+	"CREATE INDEX IF NOT EXISTS subscription_tenant ON subscription(tenant, imsi)",
+	"CREATE INDEX IF NOT EXISTS subscription_life ON subscription(life, imsi) WHERE life <> 2",
+	"CREATE INDEX IF NOT EXISTS subscription_eid ON subscription(eid) WHERE eid IS NOT NULL",
+	"CREATE INDEX IF NOT EXISTS journal_of ON journal(object, key) WHERE action <> 'create'",
 	"CREATE INDEX IF NOT EXISTS subscription_imei ON subscription(imei) WHERE imei IS NOT NULL",
 };
 

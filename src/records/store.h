@@ -32,6 +32,7 @@ struct who {
 	struct view actor;
 	uint64_t approval;
 	uint64_t now_ms;
+	struct view tenant; /* what is not this tenant's is not there for them; empty: all is */
 };
 
 enum edit_mode { EDIT_SET, EDIT_CREATE, EDIT_CHANGE, EDIT_DELETE };
@@ -42,6 +43,7 @@ struct edit {
 	struct view key;
 	const struct view *pair;      /* "name=value" */
 	size_t pair_n;
+	uint64_t version;             /* of the record as the asker knows it; 0: any. Else ERR_VERSION */
 };
 
 /* Carry out one edit within a transaction. ERR_APPROVAL: it needs a second person (R-5.1.f); it
@@ -80,16 +82,24 @@ struct import {
 enum err MUST_USE store_import(struct store *st, const struct who *who, struct import *in, struct say *s);
 
 /* Reading. JSON into `w`. ERR_NOT_FOUND. */
-enum err MUST_USE store_get(struct store *st, enum object o, struct view key, struct wr *w, struct say *s);
-/* One page in key order: rows above `after` that meet every filter "name=value" ("value*": begins
- * with), at most `max` and as many as fit. JSON array, or CSV lines when `csv`. `next`: the last
- * key when there may be more, else empty. */
+struct reader {
+	struct view tenant; /* as in struct who */
+	bool hidden;	    /* F_HIDE columns too */
+};
+enum err MUST_USE store_get(struct store *st, enum object o, struct view key, const struct reader *as,
+			    struct wr *w, struct say *s);
+/* One page, in the order of its key or of `sort` (a field; "-field": from the end; rows in which it is empty
+ * are left out): rows behind `after` that meet every filter "name=value" ("value*": begins with), at most
+ * `max` and as many as fit. JSON array, or CSV lines when `csv`. `find`: the beginning of a number of the
+ * record (big tables), a part of any text (small ones). `tenant`: as in struct who. `next`: what the page
+ * after this one is asked with when there may be more, else empty. A page of JSON that would take too long
+ * has fewer rows, and a `next`. */
 struct page {
 	enum object object;
-	struct view after;
+	struct view after, sort, find, tenant;
 	const struct view *filter;
 	size_t filter_n, max;
-	bool csv;
+	bool csv, hidden; /* hidden: F_HIDE columns too; CSV has them always */
 	char next[ROW_ROOM];
 	size_t n;
 };
@@ -97,8 +107,14 @@ enum err MUST_USE store_list(struct store *st, struct page *p, struct wr *w, str
 void store_csv_header(enum object o, struct wr *w);
 /* The journal after `after`, and pending approvals: JSON arrays. `*last`: the last number
  * written. */
-enum err MUST_USE store_journal(struct store *st, uint64_t after, size_t max, struct wr *w, uint64_t *last);
-enum err MUST_USE store_approvals(struct store *st, uint64_t now_ms, struct wr *w);
+struct story {
+	enum object object;
+	struct view key; /* the entries about this record, but for the one that made it; empty: all */
+};
+enum err MUST_USE store_journal(struct store *st, const struct story *of, uint64_t after, size_t max,
+				struct wr *w, uint64_t *last);
+/* Those of `tenant`'s records; empty: all. */
+enum err MUST_USE store_approvals(struct store *st, uint64_t now_ms, struct view tenant, struct wr *w);
 
 /* An entry about what is no record, in a transaction of its own: `action` was done to `key` of `object`;
  * `detail` is JSON, or empty. */

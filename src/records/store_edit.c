@@ -78,6 +78,10 @@ static void put_cell(struct wr *w, const struct row *r, unsigned int c)
 	uint8_t room[ROW_ROOM];
 	struct wr text = { .p = room, .cap = sizeof room };
 
+	if (model_columns[model_objects[r->object].first + c].flags & F_HIDE) {
+		json_text(w, VIEW("(hidden)"));
+		return;
+	}
 	row_text(&text, r, c);
 	json_text(w, wr_done(&text));
 }
@@ -377,6 +381,8 @@ enum err store_edit(struct store *st, const struct who *who, const struct edit *
 	enum err err = prepare(st, e, &old, &new, s);
 
 	*approval = 0;
+	if (!err)
+		err = scope_before(st, who, e, old.id ? &old : NULL, s);
 	if (err)
 		return err;
 	was = old.id ? &old : NULL;
@@ -391,6 +397,10 @@ enum err store_edit(struct store *st, const struct who *who, const struct edit *
 		err = join_batch(st, is, s);
 	if (!err && is && !was)
 		err = row_complete(is, s);
+	if (!err && is && !scope_has(st, who->tenant, is)) {
+		say(s, "tenant: not another's");
+		err = ERR_REFUSED;
+	}
 	if (!err && was && is && same(was, is))
 		return ERR_OK; /* nothing changes: nothing to ask, nothing to tell */
 	if (!err)
@@ -402,7 +412,7 @@ enum err store_edit(struct store *st, const struct who *who, const struct edit *
 	return err ? err : carry_out(st, who, e, was, is, s);
 }
 
-static struct view line_of(struct view *left)
+struct view request_line(struct view *left)
 {
 	struct view v;
 	size_t n = 0;
@@ -426,13 +436,13 @@ enum err store_approve(struct store *st, const struct who *who, struct say *s)
 	if (err)
 		return err;
 	left = (struct view){ p.request, p.request_n };
-	e.object = model_object(line_of(&left));
-	mode = line_of(&left);
+	e.object = model_object(request_line(&left));
+	mode = request_line(&left);
 	while (e.mode < EDIT_DELETE && !view_eq(mode, view_of(mode_names[e.mode])))
 		e.mode++;
-	e.key = line_of(&left);
+	e.key = request_line(&left);
 	while (left.n > 0 && e.pair_n < EDIT_PAIRS)
-		pair[e.pair_n++] = line_of(&left);
+		pair[e.pair_n++] = request_line(&left);
 	if (e.object == OBJ_N)
 		return ERR_CORRUPT;
 	return store_edit(st, who, &e, &another, s);

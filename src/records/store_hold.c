@@ -101,7 +101,7 @@ enum err hold_apply(struct store *st, const struct who *who, const struct row *o
 static enum err edit_hold(struct store *st, const struct who *who, struct view imsi, const struct view *pair,
 			  size_t pair_n, struct say *s)
 {
-	struct edit e = { OBJ_HOLD, EDIT_SET, imsi, pair, pair_n };
+	struct edit e = { OBJ_HOLD, EDIT_SET, imsi, pair, pair_n, 0 };
 	uint64_t approval;
 
 	return store_edit(st, who, &e, &approval, s);

@@ -119,6 +119,24 @@ bool hold_four_eyes(struct store *st, const struct row *old, const struct row *n
 enum err MUST_USE hold_apply(struct store *st, const struct who *who, const struct row *old,
 			     const struct row *new, struct say *s);
 
+/* store_user.c: which people there may be (R-5.8.4), and what an API key may stand for. `old` or `new` of a
+ * user may be NULL. */
+enum err MUST_USE user_judge(struct store *st, const struct row *old, const struct row *new, struct say *s);
+enum err MUST_USE api_key_judge(struct store *st, const struct row *new, struct say *s);
+
+/* store_scope.c: what is a tenant's. */
+enum column_of_all scope_column(enum object o); /* that names its tenant; COL_N: none */
+bool scope_has(struct store *st, struct view tenant, const struct row *r); /* tenant empty: always */
+/* May `who` do that to the record as it is (NULL: there is none)? ERR_NOT_FOUND, ERR_VERSION, said in `s`. */
+enum err MUST_USE scope_before(struct store *st, const struct who *who, const struct edit *e,
+			       const struct row *old, struct say *s);
+
+/* store_read.c */
+void store_put_json(struct wr *w, const struct row *r, bool hidden);
+void store_put_csv(struct wr *w, const struct row *r);
+/* store_edit.c: the next line of a pending request. */
+struct view request_line(struct view *left);
+
 /* store_log.c: journal and change feed */
 struct entry {
 	struct view actor, action, object, key, detail;

@@ -3,19 +3,18 @@
 
 #include <stdio.h>
 
-#define FILTERS_MAX 8
-#define ROOM_LEFT   (3 * ROW_ROOM) /* what one row may need */
 
-static void put_row(struct wr *w, const struct row *r)
+void store_put_json(struct wr *w, const struct row *r, bool hidden)
 {
-	row_json(w, r);
+	row_json(w, r, hidden);
 	if (r->tampered && !w->err) {
 		w->n--; /* before its closing brace */
 		wr_view(w, VIEW(",\"tampered\":true}"));
 	}
 }
 
-enum err store_get(struct store *st, enum object o, struct view key, struct wr *w, struct say *s)
+enum err store_get(struct store *st, enum object o, struct view key, const struct reader *as, struct wr *w,
+		   struct say *s)
 {
 	struct row r, wanted;
 	enum err err;
@@ -24,13 +23,15 @@ enum err store_get(struct store *st, enum object o, struct view key, struct wr *
 	err = row_set(&wanted, 0, key, s);
 	if (!err)
 		err = store_find(st, o, row_key(&wanted), &r);
+	if (!err && !scope_has(st, as->tenant, &r))
+		err = ERR_NOT_FOUND;
 	if (err == ERR_NOT_FOUND)
 		say(s, "%s: there is none of that key", model_objects[o].name);
 	if (err)
 		return err;
 	if (r.tampered)
 		store_tampered(&r);
-	put_row(w, &r);
+	store_put_json(w, &r, as->hidden);
 	return w->err;
 }
 
@@ -64,7 +65,7 @@ void store_csv_header(enum object o, struct wr *w)
 	wr_view(w, VIEW("\n"));
 }
 
-static void put_csv(struct wr *w, const struct row *r)
+void store_put_csv(struct wr *w, const struct row *r)
 {
 	for (unsigned int i = 0; i < model_n(r->object); i++) {
 		uint8_t room[ROW_ROOM];
@@ -75,129 +76,6 @@ static void put_csv(struct wr *w, const struct row *r)
 		csv_field(w, wr_done(&text));
 	}
 	wr_view(w, VIEW("\n"));
-}
-
-struct filter {
-	unsigned int column;
-	bool begins;
-	struct view text;
-	int64_t num;
-};
-
-/* "life=suspended", "imsi=99970*": read like any value, so that a wrong one is told. */
-static enum err read_filter(enum object o, struct view pair, struct filter *f, struct row *room,
-			    struct say *s)
-{
-	const uint8_t *is = pair.n > 0 ? memchr(pair.p, '=', pair.n) : NULL;
-	struct view name = view_first(pair, is ? (size_t)(is - pair.p) : pair.n);
-	int c = is ? model_column(o, name) : -1;
-	const struct column *column;
-	enum err err;
-
-	if (c < 0) {
-		say(s, "%.*s: no such field of %s", (int)(name.n < 60 ? name.n : 60),
-		    (const char *)name.p, model_objects[o].name);
-		return ERR_VALUE;
-	}
-	column = &model_columns[model_objects[o].first + (unsigned int)c];
-	*f = (struct filter){ .column = (unsigned int)c };
-	f->text = (struct view){ is + 1, pair.n - name.n - 1 };
-	if (!model_is_num(column->kind)) {
-		f->begins = f->text.n > 0 && f->text.p[f->text.n - 1] == '*';
-		f->text.n -= f->begins;
-		return ERR_OK;
-	}
-	err = row_set(room, f->column, f->text, s);
-	f->num = room->cell[c].num;
-	return err;
-}
-
-/* One condition, whose value is parameter `at`. A plus sign keeps SQLite from an index of a column
- * that many rows share: it would sort all of them for each page, where the key's index gives pages in
- * order. */
-static size_t put_filter(char *to, size_t cap, const struct filter *f, const struct column *c, size_t at)
-{
-	const char *plus = c->kind == K_REF ? "+" : "";
-
-	if (f->begins)
-		return (size_t)snprintf(to, cap, " AND %s\"%s\" >= ?%zu AND %s\"%s\" < ?%zu || "
-					"char(1114111)", plus, c->name, at, plus, c->name, at);
-	if (f->text.n == 0 && !model_is_num(c->kind))
-		return (size_t)snprintf(to, cap, " AND coalesce(\"%s\", '') = ''", c->name);
-	return (size_t)snprintf(to, cap, " AND %s\"%s\" = ?%zu", plus, c->name, at);
-}
-
-static sqlite3_stmt *page_query(struct store *st, const struct page *p, const struct filter *f)
-{
-	const struct object_row *row = &model_objects[p->object];
-	const char *key = model_columns[row->first].name;
-	char sql[2048];
-	size_t n;
-	sqlite3_stmt *q;
-
-	n = (size_t)snprintf(sql, sizeof sql, "SELECT id, version, ");
-	for (unsigned int i = row->first; i <= row->last; i++)
-		n += (size_t)snprintf(sql + n, sizeof sql - n, "\"%s\", ", model_columns[i].name);
-	n += (size_t)snprintf(sql + n, sizeof sql - n, "mac FROM %s WHERE \"%s\" > ?1", row->table, key);
-	for (size_t i = 0; i < p->filter_n; i++) {
-		n += put_filter(sql + n, sizeof sql - n, &f[i], &model_columns[row->first + f[i].column],
-				i + 2);
-	}
-	snprintf(sql + n, sizeof sql - n, " ORDER BY \"%s\" LIMIT %zu", key, p->max);
-	q = store_prepare(st, sql);
-	if (!q)
-		return NULL;
-	sqlite3_bind_text(q, 1, p->after.n > 0 ? (const char *)p->after.p : "", (int)p->after.n,
-			  SQLITE_STATIC);
-	for (size_t i = 0; i < p->filter_n; i++) {
-		if (model_is_num(model_columns[row->first + f[i].column].kind))
-			sqlite3_bind_int64(q, (int)i + 2, f[i].num);
-		else
-			sqlite3_bind_text(q, (int)i + 2, (const char *)f[i].text.p,
-					  (int)f[i].text.n, SQLITE_STATIC);
-	}
-	return q;
-}
-
-enum err store_list(struct store *st, struct page *p, struct wr *w, struct say *s)
-{
-	struct filter f[FILTERS_MAX];
-	struct row r;
-	sqlite3_stmt *q;
-	enum err err = ERR_OK;
-	int rc = SQLITE_ROW;
-
-	p->next[0] = 0;
-	p->n = 0;
-	if (p->filter_n > FILTERS_MAX) {
-		say(s, "at most %d filters", FILTERS_MAX);
-		return ERR_FULL;
-	}
-	row_init(&r, p->object);
-	for (size_t i = 0; i < p->filter_n && !err; i++)
-		err = read_filter(p->object, p->filter[i], &f[i], &r, s);
-	if (err)
-		return err;
-	q = page_query(st, p, f);
-	if (!q)
-		return ERR_IO;
-	wr_view(w, p->csv ? VIEW("") : VIEW("["));
-	while (w->cap - w->n > ROOM_LEFT && (rc = sqlite3_step(q)) == SQLITE_ROW) {
-		store_take_row(st, q, p->object, &r);
-		if (p->csv) {
-			put_csv(w, &r);
-		} else {
-			wr_view(w, p->n > 0 ? VIEW(",\n") : VIEW("\n"));
-			put_row(w, &r);
-		}
-		p->n++;
-		view_text(row_key(&r), p->next, sizeof p->next);
-	}
-	sqlite3_finalize(q);
-	wr_view(w, p->csv ? VIEW("") : VIEW("]"));
-	if (p->n < p->max && rc != SQLITE_ROW)
-		p->next[0] = 0; /* that was all */
-	return w->err;
 }
 
 static void put_name(struct wr *w, const char *name, bool first)
@@ -212,11 +90,28 @@ static struct view text_at(sqlite3_stmt *q, int at)
 	return (struct view){ sqlite3_column_text(q, at), (size_t)sqlite3_column_bytes(q, at) };
 }
 
-enum err store_journal(struct store *st, uint64_t after, size_t max, struct wr *w, uint64_t *last)
+/* All of it, or what was done to one record after it was made. */
+static sqlite3_stmt *journal_query(struct store *st, const struct story *of)
+{
+	static const char all[] = "SELECT seq, at_ms, actor, action, object, key, detail, hex(hash) "
+				  "FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+	static const char one[] = "SELECT seq, at_ms, actor, action, object, key, detail, hex(hash) "
+				  "FROM journal INDEXED BY journal_of WHERE action <> 'create' AND "
+				  "object = ?3 AND key = ?4 AND seq > ?1 ORDER BY seq LIMIT ?2";
+	sqlite3_stmt *q = store_prepare(st, of->key.n > 0 ? one : all);
+
+	if (q && of->key.n > 0) {
+		sqlite3_bind_text(q, 3, model_objects[of->object].name, -1, SQLITE_STATIC);
+		sqlite3_bind_text(q, 4, (const char *)of->key.p, (int)of->key.n, SQLITE_STATIC);
+	}
+	return q;
+}
+
+enum err store_journal(struct store *st, const struct story *of, uint64_t after, size_t max, struct wr *w,
+		       uint64_t *last)
 {
 	static const char *const names[] = { NULL, NULL, "actor", "action", "object", "key" };
-	sqlite3_stmt *q = store_prepare(st, "SELECT seq, at_ms, actor, action, object, key, detail, "
-					    "hex(hash) FROM journal WHERE seq > ? ORDER BY seq LIMIT ?");
+	sqlite3_stmt *q = journal_query(st, of);
 	char head[96];
 
 	*last = after;
@@ -245,7 +140,21 @@ enum err store_journal(struct store *st, uint64_t after, size_t max, struct wr *
 	return w->err;
 }
 
-enum err store_approvals(struct store *st, uint64_t now_ms, struct wr *w)
+/* "object\nmode\nkey...": is the record that a request is about one of the tenant's? */
+static bool request_within(struct store *st, struct view tenant, struct view request)
+{
+	struct view left = request, object = request_line(&left), key;
+	enum object o = model_object(object);
+	struct row r;
+
+	if (tenant.n == 0)
+		return true;
+	request_line(&left);
+	key = request_line(&left);
+	return o < OBJ_N && !store_find(st, o, key, &r) && scope_has(st, tenant, &r);
+}
+
+enum err store_approvals(struct store *st, uint64_t now_ms, struct view tenant, struct wr *w)
 {
 	sqlite3_stmt *q = store_prepare(st, "SELECT id, at_ms, until_ms, actor, reason, request "
 					    "FROM approval WHERE approver IS NULL AND until_ms > ? "
@@ -258,6 +167,8 @@ enum err store_approvals(struct store *st, uint64_t now_ms, struct wr *w)
 	sqlite3_bind_int64(q, 1, (int64_t)now_ms);
 	wr_view(w, VIEW("["));
 	while (w->cap - w->n > 12 * ROW_ROOM && sqlite3_step(q) == SQLITE_ROW) {
+		if (!request_within(st, tenant, text_at(q, 5)))
+			continue;
 		snprintf(head, sizeof head, "%s\n{\"approval\":%lld,\"at_ms\":%lld,\"until_ms\":%lld",
 			 first ? "" : ",", (long long)sqlite3_column_int64(q, 0),
 			 (long long)sqlite3_column_int64(q, 1), (long long)sqlite3_column_int64(q, 2));

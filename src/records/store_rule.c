@@ -312,7 +312,7 @@ static enum err agreement(const struct row *new, struct say *s)
 enum err rule_judge(struct store *st, const struct row *old, const struct row *new, struct say *s)
 {
 	if (!new)
-		return removal(old, s);
+		return old->object == OBJ_USER ? user_judge(st, old, NULL, s) : removal(old, s);
 	switch (new->object) {
 	case OBJ_SUBSCRIPTION:
 		return subscription(st, old, new, s);
@@ -332,10 +332,15 @@ enum err rule_judge(struct store *st, const struct row *old, const struct row *n
 		return supplier(new, s);
 	case OBJ_AGREEMENT:
 		return agreement(new, s);
+	case OBJ_USER:
+		return user_judge(st, old, new, s);
+	case OBJ_APIKEY:
+		return api_key_judge(st, new, s);
 	case OBJ_TENANT:
 	case OBJ_EQUIPMENT:
 	case OBJ_PLATFORM:
 	case OBJ_HOST:
+	case OBJ_CREDENTIAL:
 	case OBJ_N:
 		break;
 	}

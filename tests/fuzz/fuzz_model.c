@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		abort();
 	if (text.n > 0 && !view_eq(text, text_of(&again, column, two, sizeof two)))
 		abort();
-	row_json(&w, &r);
+	row_json(&w, &r, true);
 	if (w.err || memchr(json, '\n', w.n))
 		abort();
 	return 0;

@@ -50,8 +50,8 @@ static inline struct done room_edit_by(struct store *st, const char *actor, uint
 				       const char *fields)
 {
 	struct view pair[EDIT_PAIRS];
-	struct edit e = { o, mode, view_of(key), pair, 0 };
-	struct who who = { view_of(actor), approve, NOW_MS };
+	struct edit e = { o, mode, view_of(key), pair, 0, 0 };
+	struct who who = { view_of(actor), approve, NOW_MS, { 0 } };
 	struct done d = { .approval = 0 };
 
 	while (*fields) {

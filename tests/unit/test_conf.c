@@ -18,7 +18,7 @@ TEST(an_empty_file_is_the_defaults)
 	check(strcmp(c.edge_host, "edge.epc.mnc070.mcc999.3gppnetwork.org") == 0);
 	check(strcmp(c.edge_listen.text[0], "tcp:127.0.0.1:3868") == 0);
 	check_eq(c.plmn, bcd_of(VIEW("99970")));
-	check_eq(c.roles.n, 4);
+	check_eq(c.roles.n, 5);
 }
 
 /* .i */

@@ -248,6 +248,7 @@ TEST(a_connection_that_narrowed_itself_does_no_more)
 		{ KEEP_LIST, "tenant", "", "", ERR_OK },
 		{ KEEP_LIST, "platform", "", "", ERR_OK },
 		{ KEEP_NARROW, "", "", "portal", ERR_OK },
+		{ KEEP_NARROW, "", "", "api", ERR_REFUSED },
 		{ KEEP_NARROW, "", "", "root", ERR_VALUE },
 		{ KEEP_SET, "tenant", "cardio", "set", ERR_REFUSED },
 	};

@@ -149,14 +149,14 @@ TEST(a_critical_subscription_needs_two_persons)
 
 TEST(a_pending_request_is_carried_out_by_its_number)
 {
-	struct who bert = { VIEW("bert"), 0, NOW_MS }, late;
+	struct who bert = { VIEW("bert"), 0, NOW_MS, { 0 } }, late;
 	struct say s;
 	static uint8_t room[65536];
 	struct wr w = { .p = room, .cap = sizeof room };
 
 	begin();
 	bert.approval = room_set(st, SUB, CRIT, "life=suspended").approval;
-	check_eq(store_approvals(st, NOW_MS, &w), ERR_OK);
+	check_eq(store_approvals(st, NOW_MS, (struct view){ 0 }, &w), ERR_OK);
 	wr_be(&w, 0, 1);
 	check(strstr((char *)room, "suspending a critical subscription"));
 	late = bert;
@@ -166,7 +166,7 @@ TEST(a_pending_request_is_carried_out_by_its_number)
 	check_eq(store_approve(st, &bert, &s), ERR_OK);
 	check_eq(store_commit(st), ERR_OK);
 	w = (struct wr){ .p = room, .cap = sizeof room };
-	check_eq(store_get(st, SUB, VIEW(CRIT), &w, &s), ERR_OK);
+	check_eq(store_get(st, SUB, VIEW(CRIT), &(struct reader){ { 0 }, false }, &w, &s), ERR_OK);
 	wr_be(&w, 0, 1);
 	check(strstr((char *)room, "\"life\":\"suspended\""));
 	end();
@@ -381,7 +381,7 @@ TEST(an_import_makes_every_good_row_and_tells_every_bad_one)
 					   "999700000000015,\"open\n"
 					   "999700000000016,,,,,,,,,,meters,meter,,,,too,many\n"
 					   "999700000000017,,,,milenage,,,,,,meters,meter,urgent,") };
-	struct who who = { VIEW("anna"), 0, NOW_MS };
+	struct who who = { VIEW("anna"), 0, NOW_MS, { 0 } };
 	struct store_verdict v;
 	struct say s;
 
@@ -415,7 +415,7 @@ TEST(what_is_exported_can_be_imported_again)
 	struct wr w = { .p = csv, .cap = sizeof csv }, w2 = { .p = again, .cap = sizeof again };
 	struct page p = { .object = OBJ_PROFILE, .max = 100, .csv = true };
 	struct import in = { .object = OBJ_PROFILE, .mode = EDIT_SET, .line = 2, .bad = bad_line };
-	struct who who = { VIEW("anna"), 0, NOW_MS };
+	struct who who = { VIEW("anna"), 0, NOW_MS, { 0 } };
 	struct store_status before, after;
 	struct say s;
 

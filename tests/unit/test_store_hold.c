@@ -46,7 +46,7 @@ static uint64_t feed(void)
 
 static enum err seen(const char *imsi, const char *imei)
 {
-	struct who who = { VIEW("home"), 0, NOW_MS };
+	struct who who = { VIEW("home"), 0, NOW_MS, { 0 } };
 	struct say s;
 	enum err err;
 
@@ -137,7 +137,7 @@ TEST(home_can_ask_for_nothing_that_the_records_do_not_say)
 
 TEST(a_sighting_opens_one_case_that_ends_by_itself)
 {
-	struct who keeper = { VIEW("keeper"), 0, NOW_MS + 599000 };
+	struct who keeper = { VIEW("keeper"), 0, NOW_MS + 599000, { 0 } };
 	uint64_t before;
 
 	begin();

@@ -58,7 +58,7 @@ static bool has(struct store *st, enum object o, const char *key, const char *te
 	struct wr w = { .p = room, .cap = sizeof room };
 	struct say s;
 
-	check_eq(store_get(st, o, view_of(key), &w, &s), ERR_OK);
+	check_eq(store_get(st, o, view_of(key), &(struct reader){ { 0 }, false }, &w, &s), ERR_OK);
 	wr_be(&w, 0, 1);
 	if (!strstr((char *)room, text))
 		fprintf(stderr, "%s: no %s in %s\n", key, text, (char *)room);

@@ -1,0 +1,495 @@
+/* A page of records. A table may have ten million rows, and a page is wanted at once: each is read along
+ * an index, a window of rows at a time, and what met the filters when the time is up is the page; the next
+ * begins where it stopped. */
+#include "records/store_in.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#define FILTERS_MAX 10
+#define ROOM_LEFT   (3 * ROW_ROOM) /* what one row may need */
+#define WINDOW	    20000	   /* rows of an index that one query walks over */
+#define FEW	    20000	   /* as many are found first and sorted then */
+#define PAGE_MS	    120
+#define SQL_MAX	    4096
+
+struct filter {
+	unsigned int column;
+	bool begins;
+	struct view text;
+	int64_t num;
+};
+
+/* Of a column that many rows share, its rows in the key's order. */
+static const struct walk {
+	enum column_of_all column;
+	const char *index;
+	int64_t not; /* a number that it leaves out, for nearly all rows have it; -1: none */
+} walks[] = {
+	{ COL_SUB_TENANT, "subscription_tenant", -1 },
+	{ COL_SUB_PROFILE, "subscription_profile_imsi", -1 },
+	{ COL_SUB_LIFE, "subscription_life", LIFE_ACTIVE },
+};
+
+/* What a page is asked of. */
+struct query {
+	struct store *st;
+	enum object o;
+	struct filter f[FILTERS_MAX];
+	size_t n;
+	unsigned int sort; /* column */
+	bool down, bounded; /* bounded: in windows, until the time is up */
+	struct view find;  /* in any text, of small tables */
+	char after[ROW_ROOM];
+	const struct walk *walk; /* the index to go along; NULL: that of `sort` */
+	size_t max;
+};
+
+/* Columns that a table of any size is sorted by, or found by: they have an index. In the order in which
+ * a number is looked for. */
+static const enum column_of_all indexed[] = {
+	COL_SUB_IMSI, COL_SUB_MSISDN, COL_SUB_ICCID, COL_SUB_IMEI, COL_SUB_EID, COL_EQ_IMEI, COL_HOST_IMEI,
+	COL_HOLD_IMSI,
+};
+static bool is_big(enum object o)
+{
+	return o == OBJ_SUBSCRIPTION || o == OBJ_EQUIPMENT || o == OBJ_HOST || o == OBJ_HOLD;
+}
+
+static const struct column *column_at(const struct query *q, unsigned int c)
+{
+	return &model_columns[model_objects[q->o].first + c];
+}
+
+static bool has_index(const struct query *q, unsigned int c)
+{
+	for (size_t i = 0; i < sizeof indexed / sizeof *indexed; i++) {
+		if (indexed[i] == (enum column_of_all)(model_objects[q->o].first + c))
+			return true;
+	}
+	return !is_big(q->o);
+}
+
+/* "life=suspended", "imsi=99970*": read like any value, so that a wrong one is told. */
+static enum err read_filter(struct query *q, struct view pair, struct row *room, struct say *s)
+{
+	const uint8_t *is = pair.n > 0 ? memchr(pair.p, '=', pair.n) : NULL;
+	struct view name = view_first(pair, is ? (size_t)(is - pair.p) : pair.n);
+	int c = is ? model_column(q->o, name) : -1;
+	struct filter *f = &q->f[q->n];
+	enum err err;
+
+	if (c < 0 || column_at(q, (unsigned int)c)->flags & F_HIDE) {
+		say(s, "%.*s: no such field of %s", (int)(name.n < 60 ? name.n : 60),
+		    (const char *)name.p, model_objects[q->o].name);
+		return ERR_VALUE;
+	}
+	if (q->n == FILTERS_MAX) {
+		say(s, "at most %d filters", FILTERS_MAX);
+		return ERR_FULL;
+	}
+	q->n++;
+	*f = (struct filter){ .column = (unsigned int)c };
+	f->text = (struct view){ is + 1, pair.n - name.n - 1 };
+	if (!model_is_num(column_at(q, f->column)->kind)) {
+		f->begins = f->text.n > 0 && f->text.p[f->text.n - 1] == '*';
+		f->text.n -= f->begins;
+		return ERR_OK;
+	}
+	err = row_set(room, f->column, f->text, s);
+	f->num = room->cell[c].num;
+	return err;
+}
+
+/* One condition, whose value is parameter `at`. The plus sign keeps SQLite from an index: which one it is
+ * to take is said. */
+static size_t put_filter(const struct query *q, char *to, size_t cap, const struct filter *f, size_t at)
+{
+	const struct column *c = column_at(q, f->column);
+	const char *plus = q->walk || f->column == q->sort ? "" : "+";
+
+	if (f->begins)
+		return (size_t)snprintf(to, cap, " AND %s\"%s\" >= ?%zu AND %s\"%s\" < ?%zu || "
+					"char(1114111)", plus, c->name, at, plus, c->name, at);
+	if (f->text.n == 0 && !model_is_num(c->kind))
+		return (size_t)snprintf(to, cap, " AND coalesce(\"%s\", '') = ''", c->name);
+	if (model_is_num(c->kind)) /* written out, so that SQLite sees that a partial index will do */
+		return (size_t)snprintf(to, cap, " AND %s\"%s\" = %lld", plus, c->name, (long long)f->num);
+	return (size_t)snprintf(to, cap, " AND %s\"%s\" = ?%zu", plus, c->name, at);
+}
+
+/* The text in any of the texts, whatever the case: tables of some hundred rows. */
+static size_t put_find(const struct query *q, char *to, size_t cap)
+{
+	const struct object_row *row = &model_objects[q->o];
+	size_t n = (size_t)snprintf(to, cap, " AND (0");
+
+	for (unsigned int i = row->first; i <= row->last && n < cap; i++) {
+		if (!model_is_num(model_columns[i].kind) && !(model_columns[i].flags & F_HIDE))
+			n += (size_t)snprintf(to + n, cap - n, " OR instr(lower(\"%s\"), lower(?2)) > 0",
+					      model_columns[i].name);
+	}
+	return n + (size_t)snprintf(to + n, cap - n, ")");
+}
+
+/* Parameters: 1 where the page begins, 2 what is found, 3... the filters. */
+static sqlite3_stmt *prepare(const struct query *q, const char *what, const char *begin, const char *end)
+{
+	const struct object_row *row = &model_objects[q->o];
+	char sql[SQL_MAX];
+	size_t n;
+	sqlite3_stmt *stmt = NULL;
+
+	n = (size_t)snprintf(sql, sizeof sql, "SELECT %s FROM %s %s%s WHERE 1%s", what, row->table,
+			     q->walk ? "INDEXED BY " : "", q->walk ? q->walk->index : "", begin);
+	if (q->walk && q->walk->not >= 0 && n < sizeof sql)
+		n += (size_t)snprintf(sql + n, sizeof sql - n, " AND \"%s\" <> %lld",
+				      model_columns[q->walk->column].name, (long long)q->walk->not);
+	for (size_t i = 0; i < q->n && n < sizeof sql; i++)
+		n += put_filter(q, sql + n, sizeof sql - n, &q->f[i], i + 3);
+	if (q->find.n > 0 && n < sizeof sql)
+		n += put_find(q, sql + n, sizeof sql - n);
+	if (n < sizeof sql)
+		n += (size_t)snprintf(sql + n, sizeof sql - n, "%s", end);
+	if (n < sizeof sql)
+		stmt = store_prepare(q->st, sql);
+	for (size_t i = 0; stmt && i < q->n; i++) {
+		const struct filter *f = &q->f[i];
+
+		if (!model_is_num(column_at(q, f->column)->kind))
+			sqlite3_bind_text(stmt, (int)i + 3, (const char *)f->text.p, (int)f->text.n,
+					  SQLITE_STATIC);
+	}
+	if (stmt && q->find.n > 0)
+		sqlite3_bind_text(stmt, 2, (const char *)q->find.p, (int)q->find.n, SQLITE_STATIC);
+	return stmt;
+}
+
+/* At most `most` of the rows that meet the first `n` filters; -1: SQLite fails. */
+static int64_t count(const struct query *q, size_t n, size_t most, const struct walk *walk)
+{
+	struct query few = *q;
+	char end[64];
+	sqlite3_stmt *stmt;
+	int64_t found = -1;
+
+	few.n = n;
+	few.walk = walk;
+	few.find.n = 0;
+	snprintf(end, sizeof end, " LIMIT %zu", most);
+	stmt = prepare(&few, "1", "", end);
+	if (stmt) {
+		int rc;
+
+		found = 0;
+		while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+			found++;
+		found = rc == SQLITE_DONE ? found : -1;
+	}
+	sqlite3_finalize(stmt);
+	return found;
+}
+
+static const struct walk *walk_of(const struct query *q, const struct filter *f)
+{
+	const unsigned int column = model_objects[q->o].first + f->column;
+
+	for (size_t w = 0; w < sizeof walks / sizeof *walks; w++) {
+		if (walks[w].column == (enum column_of_all)column && walks[w].not != f->num && !f->begins &&
+		    (f->text.n > 0 || model_is_num(model_columns[column].kind)))
+			return &walks[w];
+	}
+	return NULL;
+}
+
+/* Where to begin: at the filter that leaves the fewest rows, which becomes the first; for an order that is
+ * not the key's, only if they are few enough to be sorted. */
+static void choose(struct query *q)
+{
+	int64_t least = INT64_MAX;
+
+	for (size_t i = 0; i < q->n; i++) {
+		const struct walk *w = walk_of(q, &q->f[i]);
+		const struct filter f = q->f[i], first = q->f[0];
+		int64_t n;
+
+		if (!w)
+			continue;
+		q->f[i] = first;
+		q->f[0] = f;
+		n = count(q, 1, FEW, w);
+		if (n >= 0 && n < least && (q->sort == 0 || n < FEW)) {
+			least = n;
+			q->walk = w;
+		} else {
+			q->f[0] = first;
+			q->f[i] = f;
+		}
+	}
+}
+
+static const char *order_of(const struct query *q, char to[200], size_t limit)
+{
+	const char *key = column_at(q, 0)->name, *way = q->down ? " DESC" : "";
+
+	if (q->sort == 0)
+		snprintf(to, 200, " ORDER BY \"%s\"%s LIMIT %zu", key, way, limit);
+	else
+		snprintf(to, 200, " ORDER BY \"%s\"%s, \"%s\"%s LIMIT %zu", column_at(q, q->sort)->name, way,
+			 key, way, limit);
+	return to;
+}
+
+/* Rows behind where the last page ended: of a column that is not the key, that is "value\tkey". */
+static const char *begin_of(const struct query *q, char to[400])
+{
+	const char *key = column_at(q, 0)->name, *by = column_at(q, q->sort)->name;
+	char past = q->down ? '<' : '>';
+	bool num = model_is_num(column_at(q, q->sort)->kind);
+	const char *last = num ? "CAST(?1 AS INTEGER)" : "substr(?1, 1, instr(?1, char(9)) - 1)";
+
+	to[0] = 0;
+	if (q->sort > 0 && !num && !q->after[0])
+		snprintf(to, 400, " AND \"%s\" IS NOT NULL", by);
+	else if (q->sort > 0 && q->after[0])
+		snprintf(to, 400,
+			 " AND \"%s\" %c= %s AND (\"%s\", \"%s\") %c (%s, "
+			 "substr(?1, instr(?1, char(9)) + 1))", by, past, last, by, key, past, last);
+	else if (q->after[0])
+		snprintf(to, 400, " AND \"%s\" %c ?1", key, past);
+	return to;
+}
+
+static void bind_after(const struct query *q, sqlite3_stmt *stmt)
+{
+	if (q->after[0])
+		sqlite3_bind_text(stmt, 1, q->after, -1, SQLITE_STATIC);
+}
+
+static void columns_of(const struct query *q, char *to, size_t cap)
+{
+	const struct object_row *row = &model_objects[q->o];
+	size_t n = (size_t)snprintf(to, cap, "id, version, ");
+
+	for (unsigned int i = row->first; i <= row->last && n < cap; i++)
+		n += (size_t)snprintf(to + n, cap - n, "\"%s\", ", model_columns[i].name);
+	if (n < cap)
+		snprintf(to + n, cap - n, "mac");
+}
+
+/* Where the page after this row begins. */
+static void after_row(struct query *q, const struct row *r)
+{
+	struct wr w = { .p = (uint8_t *)q->after, .cap = sizeof q->after - 1 };
+	char num[32];
+
+	if (q->sort > 0 && model_is_num(column_at(q, q->sort)->kind)) {
+		snprintf(num, sizeof num, "%lld\t", (long long)r->cell[q->sort].num);
+		wr_view(&w, view_of(num));
+	} else if (q->sort > 0) {
+		wr_view(&w, r->cell[q->sort].text);
+		wr_view(&w, VIEW("\t"));
+	}
+	wr_view(&w, row_key(r));
+	q->after[w.err ? 0 : w.n] = 0;
+}
+
+/* Where the window that begins at q->after ends, if that many rows are left in it; "" otherwise. */
+static enum err window_end(const struct query *q, char to[ROW_ROOM])
+{
+	struct query whole = *q;
+	char begin[400], order[200], what[160];
+	sqlite3_stmt *stmt;
+	int rc = SQLITE_ERROR;
+
+	to[0] = 0;
+	whole.n = q->walk ? 1 : 0;
+	whole.find.n = 0;
+	order_of(q, order, 1);
+	snprintf(order + strlen(order), sizeof order - strlen(order), " OFFSET %d", WINDOW - 1);
+	if (q->sort == 0)
+		snprintf(what, sizeof what, "\"%s\"", column_at(q, 0)->name);
+	else
+		snprintf(what, sizeof what, "\"%s\" || char(9) || \"%s\"", column_at(q, q->sort)->name,
+			 column_at(q, 0)->name);
+	stmt = prepare(&whole, what, begin_of(q, begin), order);
+	if (stmt) {
+		bind_after(q, stmt);
+		rc = sqlite3_step(stmt);
+	}
+	if (rc == SQLITE_ROW)
+		snprintf(to, ROW_ROOM, "%s", (const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_OK : ERR_IO;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Until where: the row there is the window's last. */
+static void put_end(const struct query *q, const char *end, char *to, size_t cap)
+{
+	const char *key = column_at(q, 0)->name;
+	char past = q->down ? '>' : '<';
+	size_t n = strlen(to);
+
+	if (!end[0])
+		return;
+	if (q->sort == 0)
+		snprintf(to + n, cap - n, " AND \"%s\" %c= ?%zu", key, past, q->n + 3);
+	else
+		snprintf(to + n, cap - n, " AND \"%s\" %c= substr(?%zu, 1, instr(?%zu, char(9)) - 1)",
+			 column_at(q, q->sort)->name, past, q->n + 3, q->n + 3);
+}
+
+/* The rows of one query into the page. `*more`: it is full, and there may be more. */
+static enum err rows_of(struct query *q, const char *end, struct page *p, struct wr *w, bool *more)
+{
+	char what[1400], begin[800], order[200];
+	struct row r;
+	sqlite3_stmt *stmt;
+	int rc = SQLITE_ROW;
+
+	columns_of(q, what, sizeof what);
+	begin_of(q, begin);
+	put_end(q, end, begin, sizeof begin);
+	stmt = prepare(q, what, begin, order_of(q, order, q->max - p->n));
+	if (!stmt)
+		return ERR_IO;
+	bind_after(q, stmt);
+	if (end[0])
+		sqlite3_bind_text(stmt, (int)q->n + 3, end, -1, SQLITE_STATIC);
+	row_init(&r, q->o);
+	while (p->n < q->max && w->cap - w->n > ROOM_LEFT && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		store_take_row(q->st, stmt, q->o, &r);
+		if (p->csv) {
+			store_put_csv(w, &r);
+		} else {
+			wr_view(w, p->n > 0 ? VIEW(",\n") : VIEW("\n"));
+			store_put_json(w, &r, p->hidden);
+		}
+		p->n++;
+		after_row(q, &r);
+	}
+	*more = rc == SQLITE_ROW;
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? w->err : ERR_IO;
+}
+
+/* Window after window, until the page is full, the rows are over or the time is up. */
+static enum err walk(struct query *q, struct page *p, struct wr *w)
+{
+	uint64_t until = now_ms() + PAGE_MS;
+	char end[ROW_ROOM] = "";
+	enum err err = ERR_OK;
+	bool more = false, narrow = q->n > (q->walk ? 1 : 0);
+
+	for (;;) {
+		if (q->bounded && narrow)
+			err = window_end(q, end);
+		if (!err)
+			err = rows_of(q, end, p, w, &more);
+		if (err || more || !end[0])
+			break;
+		snprintf(q->after, sizeof q->after, "%s", end);
+		if (now_ms() > until) {
+			more = true;
+			break;
+		}
+	}
+	if (!more)
+		q->after[0] = 0;
+	snprintf(p->next, sizeof p->next, "%s", q->after);
+	return err;
+}
+
+static enum err read_sort(struct query *q, struct view sort, struct say *s)
+{
+	int c;
+
+	q->down = sort.n > 0 && sort.p[0] == '-';
+	if (q->down)
+		sort = (struct view){ sort.p + 1, sort.n - 1 };
+	c = sort.n > 0 ? model_column(q->o, sort) : 0;
+	if (c >= 0 && has_index(q, (unsigned int)c) && !(column_at(q, (unsigned int)c)->flags & F_HIDE)) {
+		q->sort = (unsigned int)c;
+		return ERR_OK;
+	}
+	say(s, "sort: %.*s: a list of %s has no such order", (int)(sort.n < 40 ? sort.n : 40),
+	    (const char *)sort.p, model_objects[q->o].name);
+	return ERR_VALUE;
+}
+
+/* A number is looked for under each column that has an index, and the first under which something is
+ * found is the list's order. */
+static enum err read_find(struct query *q, struct view find, struct say *s)
+{
+	if (!is_big(q->o)) {
+		q->find = find;
+		return ERR_OK;
+	}
+	if (q->n == FILTERS_MAX) {
+		say(s, "at most %d filters", FILTERS_MAX);
+		return ERR_FULL;
+	}
+	for (size_t i = 0; i < sizeof indexed / sizeof *indexed; i++) {
+		struct query one = *q;
+
+		if (model_columns[indexed[i]].object != q->o)
+			continue;
+		one.sort = (unsigned int)indexed[i] - model_objects[q->o].first;
+		one.f[0] = (struct filter){ one.sort, true, find, 0 };
+		if (count(&one, 1, 1, NULL) == 0)
+			continue;
+		q->sort = one.sort;
+		break;
+	}
+	q->f[q->n++] = (struct filter){ q->sort, true, find, 0 };
+	return ERR_OK;
+}
+
+/* Only what is one tenant's. */
+static enum err scope_filter(struct query *q, struct view tenant, struct say *s)
+{
+	enum column_of_all c = scope_column(q->o);
+
+	if (c == COL_N || q->n == FILTERS_MAX) {
+		say(s, c == COL_N ? "%s: there are none of yours" : "%s: too many filters",
+		    model_objects[q->o].name);
+		return c == COL_N ? ERR_NOT_FOUND : ERR_FULL;
+	}
+	q->f[q->n++] = (struct filter){ c - model_objects[q->o].first, false, tenant, 0 };
+	return ERR_OK;
+}
+
+enum err store_list(struct store *st, struct page *p, struct wr *w, struct say *s)
+{
+	struct query q = { .st = st, .o = p->object, .max = p->max, .bounded = !p->csv };
+	struct row room;
+	enum err err = read_sort(&q, p->sort, s);
+
+	p->next[0] = 0;
+	p->n = 0;
+	row_init(&room, p->object);
+	for (size_t i = 0; i < p->filter_n && !err; i++)
+		err = read_filter(&q, p->filter[i], &room, s);
+	if (!err && p->find.n > 0)
+		err = read_find(&q, p->find, s);
+	if (!err && p->tenant.n > 0)
+		err = scope_filter(&q, p->tenant, s);
+	if (err)
+		return err;
+	if (!view_text(p->after, q.after, sizeof q.after))
+		return ERR_LENGTH;
+	if (is_big(q.o))
+		choose(&q);
+	wr_view(w, p->csv ? VIEW("") : VIEW("["));
+	err = walk(&q, p, w);
+	wr_view(w, p->csv ? VIEW("") : VIEW("]"));
+	return err ? err : w->err;
+}
