@@ -267,11 +267,7 @@ static void confine_edge(const struct role_env *e, struct sandbox *box)
 		port[box->port_n++] = x->partition[i].at.port;
 		box->sctp |= x->partition[i].at.link == LINK_SCTP;
 	}
-	for (size_t i = 0; i < x->ss7.link_n; i++) {
-		if (!x->ss7.link[i].listens)
-			port[box->port_n++] = x->ss7.link[i].at.port;
-		box->sctp |= x->ss7.link[i].at.link == LINK_SCTP;
-	}
+	roles_ss7_confine(&x->ss7, port, box);
 	box->file_max = (uint64_t)x->sightings * 160 + (4 << 20);
 	box->data_max = (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
 	box->thread_max = 256;

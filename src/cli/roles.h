@@ -88,6 +88,8 @@ enum err MUST_USE roles_endpoints(const char *key, const struct conf_list *list,
 				  size_t *n, char why[256]);
 /* edge.m3ua and what belongs to it. */
 enum err MUST_USE roles_ss7(const struct conf *c, struct ss7_conf *s, char why[256]);
+/* The ports that it dials, into `port` (box->port_n of them are there), and whether it needs SCTP. */
+void roles_ss7_confine(const struct ss7_conf *s, uint16_t *port, struct sandbox *box);
 /* home.gsup_*. */
 enum err MUST_USE roles_gsup(const struct conf *c, struct gsup_conf *g, char why[256]);
 

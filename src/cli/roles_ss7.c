@@ -127,3 +127,12 @@ enum err roles_ss7(const struct conf *c, struct ss7_conf *s, char why[256])
 	}
 	return map_categories(&s->map, view_of(c->map_categories), why);
 }
+
+void roles_ss7_confine(const struct ss7_conf *s, uint16_t *port, struct sandbox *box)
+{
+	for (size_t i = 0; i < s->link_n; i++) {
+		if (!s->link[i].listens)
+			port[box->port_n++] = s->link[i].at.port;
+		box->sctp |= s->link[i].at.link == LINK_SCTP;
+	}
+}
