@@ -136,7 +136,10 @@ int32_t ber_int(struct view v)
 
 void ber_put_head(struct wr *w, enum ber_class class, bool constructed, uint8_t tag, size_t n)
 {
-	wr_be(w, (unsigned int)class << 6 | (constructed ? CONSTRUCTED : 0u) | (tag & TAG_FOLLOWS), 1);
+	wr_be(w, (unsigned int)class << 6 | (constructed ? CONSTRUCTED : 0u) |
+		 (tag < TAG_FOLLOWS ? tag : (unsigned int)TAG_FOLLOWS), 1);
+	if (tag >= TAG_FOLLOWS)
+		wr_be(w, tag, 1);
 	if (n < 0x80) {
 		wr_be(w, n, 1);
 	} else if (n <= UINT8_MAX) {
@@ -152,4 +155,35 @@ void ber_put(struct wr *w, enum ber_class class, uint8_t tag, struct view value)
 {
 	ber_put_head(w, class, false, tag, value.n);
 	wr_view(w, value);
+}
+
+void ber_put_int(struct wr *w, enum ber_class class, uint8_t tag, uint32_t x)
+{
+	size_t n = 1;
+
+	while (n < 5 && (uint64_t)x >> (8 * n - 1) != 0) /* the first bit is the sign */
+		n++;
+	ber_put_head(w, class, false, tag, n);
+	wr_be(w, x, n);
+}
+
+size_t ber_open(struct wr *w, enum ber_class class, uint8_t tag)
+{
+	ber_put_head(w, class, true, tag, 0);
+	return w->n;
+}
+
+void ber_close(struct wr *w, size_t start)
+{
+	size_t n = w->n - start, more = n < 0x80 ? 0 : n <= UINT8_MAX ? 1 : 2;
+
+	if (w->err || n > UINT16_MAX || more > w->cap - w->n) {
+		w->err = w->err ? w->err : ERR_FULL;
+		return;
+	}
+	if (more > 0)
+		memmove(w->p + start + more, w->p + start, n);
+	wr_at(w, start - 1, more > 0 ? 0x80 | more : n, 1);
+	wr_at(w, start, n, more);
+	w->n += more;
 }

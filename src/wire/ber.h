@@ -32,6 +32,13 @@ void ber_take(struct slot *s, struct rd *r, const struct field *expected);
 /* An INTEGER or ENUMERATED of at most 4 octets, as it is: two's complement; 0 if it has none. */
 int32_t ber_int(struct view v);
 
-/* Write an element's header, definite and as short as can be; `tag` below 31. */
+/* Write an element's header, definite and as short as can be; `tag` below 128. */
 void ber_put_head(struct wr *w, enum ber_class class, bool constructed, uint8_t tag, size_t n);
 void ber_put(struct wr *w, enum ber_class class, uint8_t tag, struct view value); /* primitive */
+/* An INTEGER or ENUMERATED, whatever its tag, as short as can be. */
+void ber_put_int(struct wr *w, enum ber_class class, uint8_t tag, uint32_t x);
+
+/* A constructed element whose contents are written next: where they start, for ber_close, which moves them
+ * behind their length if that takes more than an octet. ERR_FULL above 64 KB. */
+size_t ber_open(struct wr *w, enum ber_class class, uint8_t tag);
+void ber_close(struct wr *w, size_t start);
