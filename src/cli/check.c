@@ -26,7 +26,7 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 	struct tls_files f = {c->tls_chain, c->tls_key, c->tls_ca,
 			      c->tls_crl[0] ? c->tls_crl : NULL, NULL};
 	static struct edge_conf edge;
-	static struct gsup_conf gsup;
+	static struct home_conf home;
 	struct tls *tls;
 
 	if (!err)
@@ -38,7 +38,7 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 	if (!err)
 		err = roles_partitions(&c->edge_partitions, &edge, why);
 	if (!err)
-		err = roles_gsup(c, &gsup, why);
+		err = roles_hlr(c, &home, why);
 	if (!err)
 		err = roles_ss7(c, &edge.ss7, why);
 	for (size_t i = 0; i < c->roles.n && !err; i++) {

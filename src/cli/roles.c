@@ -293,16 +293,6 @@ static void watch_stop_flag(void *ctx)
 	loop_stop(e->loop);
 }
 
-static enum err home_doors(struct role_env *e, char why[256])
-{
-	struct home_conf *h = &e->home_conf;
-	enum err err = roles_endpoints("home.listen", &e->conf.home_listen, e->listen, &h->listen_n, why);
-
-	if (!err)
-		err = roles_gba(e, why);
-	return err ? err : roles_gsup(&e->conf, &h->gsup, why);
-}
-
 static enum err open_home(struct role_env *e, char why[256])
 {
 	static const struct loop_limits limits = {.conn_max = 256,
@@ -340,7 +330,7 @@ static enum err open_home(struct role_env *e, char why[256])
 	};
 	if (!conf_stores(c, e->stores))
 		return ERR_CONFIG; /* told when it was read */
-	err = home_doors(e, why);
+	err = roles_home_doors(e, why);
 	if (err)
 		return err;
 	e->loop = loop_new(&limits);

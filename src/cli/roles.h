@@ -90,6 +90,12 @@ enum err MUST_USE roles_endpoints(const char *key, const struct conf_list *list,
 enum err MUST_USE roles_ss7(const struct conf *c, struct ss7_conf *s, char why[256]);
 /* The ports that it dials, into `port` (box->port_n of them are there), and whether it needs SCTP. */
 void roles_ss7_confine(const struct ss7_conf *s, uint16_t *port, struct sandbox *box);
+/* One item of it; false: it is none. */
+bool roles_ss7_link(const char *text, struct ss7_link *l);
+/* All that home listens to, into e->home_conf. */
+enum err MUST_USE roles_home_doors(struct role_env *e, char why[256]);
+/* home.gsup_*, home.m3ua and home.map_*. */
+enum err MUST_USE roles_hlr(const struct conf *c, struct home_conf *h, char why[256]);
 /* home.gsup_*. */
 enum err MUST_USE roles_gsup(const struct conf *c, struct gsup_conf *g, char why[256]);
 

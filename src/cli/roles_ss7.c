@@ -57,7 +57,7 @@ static bool option(struct ss7_link *l, const char *name, char *value)
 }
 
 /* "outside listen sctp:127.0.0.1:2905 context=1" */
-static bool parse_link(const char *text, struct ss7_link *l)
+bool roles_ss7_link(const char *text, struct ss7_link *l)
 {
 	static const char *const sides[] = { "home", "outside", NULL };
 	static const char *const hows[] = { "dial", "listen", NULL };
@@ -110,7 +110,7 @@ enum err roles_ss7(const struct conf *c, struct ss7_conf *s, char why[256])
 {
 	*s = (struct ss7_conf){ .point = c->edge_point, .map = { .plmn = c->plmn } };
 	for (size_t i = 0; i < c->edge_m3ua.n; i++) {
-		if (parse_link(c->edge_m3ua.text[i], &s->link[s->link_n++]))
+		if (roles_ss7_link(c->edge_m3ua.text[i], &s->link[s->link_n++]))
 			continue;
 		snprintf(why, 256,
 			 "edge.m3ua: %.80s is not outside|home listen|dial sctp:ADDRESS:PORT, with role=, "

@@ -148,6 +148,8 @@ void answer_durable(struct home_worker *w)
 			auc_durable(w, a, err);
 		else if (a->gsup)
 			gsup_durable(w, a, err);
+		else if (a->map)
+			hlr_durable(w, a, err);
 		else if (to)
 			dia_node_send(w->node, to, wr_done(err ? &a->refusal : &a->answer));
 		for (size_t i = 0; !err && i < a->cancel_n; i++) {

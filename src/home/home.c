@@ -84,6 +84,7 @@ static void feed_tick(void *ctx)
 
 static void stop_step(struct home *h)
 {
+	hlr_leave(&h->w);
 	if (dia_node_stop(h->w.node, 0, loop_now(h->w.loop))) /* 0: REBOOTING */
 		atomic_store(&h->stopped, true);
 }
@@ -107,6 +108,7 @@ static void tick(void *ctx)
 	answer_durable(w);
 	dia_node_tick(w->node, loop_now(w->loop));
 	gsup_tick(w);
+	hlr_tick(w);
 	if (atomic_load(&h->stopping)) {
 		stop_step(h);
 		return;
@@ -290,6 +292,8 @@ static enum err join_loop(struct home *h, const struct home_conf *conf, char why
 		err = loop_watch(l, auc_fd(h->w.auc), auc_readable, &h->w);
 	if (!err && conf->gsup.listen_n > 0)
 		err = gsup_start(&h->w, &conf->gsup, why);
+	if (!err && conf->hlr.link_n > 0)
+		err = hlr_start(&h->w, &conf->hlr, why);
 	for (size_t i = 0; i < conf->listen_n && !err; i++) {
 		const struct endpoint *e = &conf->listen[i];
 
@@ -391,6 +395,7 @@ void home_free(struct home *h)
 	auc_close(w->auc);
 	secret_free(h->chores.pair);
 	gsup_stop(w->gsup);
+	hlr_stop(w->hlr);
 	if (w->outbox)
 		outbox_free(w->outbox);
 	if (w->waiting)

@@ -4,6 +4,7 @@
 #include "home/auc_socket.h"
 #include "home/bsf.h"
 #include "home/gsup.h"
+#include "home/hlr.h"
 #include "loop/loop.h"
 #include "loop/tls.h"
 
@@ -28,6 +29,7 @@ struct home_conf {
 	struct auc_conf auc; /* path NULL: no Wi-Fi access */
 	const struct bsf_conf *bsf; /* NULL: no bootstrapping server */
 	struct gsup_conf gsup;
+	struct hlr_conf hlr;
 	uint32_t pace;	     /* CLR, IDR, DSR a second that home sends by itself; 0: 200 */
 };
 

@@ -190,6 +190,8 @@ enum cancellation {
 
 /* A node that is reached by GSUP: its name after this, which no Diameter name begins with, and no realm. */
 #define NODE_GSUP "gsup:"
+/* And by MAP: its number (E.164) after this. */
+#define NODE_MAP "map:"
 
 struct update_request {
 	uint64_t imsi, imei, plmn, features; /* features: Feature-List 1 low, 2 high half */
@@ -258,8 +260,11 @@ bool node_is(const struct reg_node *n, struct view host);
 /* Is it reached by GSUP? Such a node hears of no bars and no radio technologies: what it may not serve is
  * refused or cancelled. */
 bool node_by_gsup(const struct reg_node *n);
+/* Is it reached by MAP? */
+bool node_by_map(const struct reg_node *n);
 
 /* Can a node of this kind (REG_MME, REG_SGSN, REG_VLR) serve the profile, and carry out its bars? It
  * cannot: a VLR without a circuit-switched service in the profile (R-5.1.c), one that lacks the feature for a
- * bar, one reached by GSUP when the profile names neither UTRAN nor GERAN (R-5.1.b). */
-enum result node_fits(const struct profile_row *profile, uint8_t kind, uint64_t features, bool gsup);
+ * bar, one of 2G and 3G alone (`old`: reached by GSUP or MAP) when the profile names neither UTRAN nor
+ * GERAN (R-5.1.b). */
+enum result node_fits(const struct profile_row *profile, uint8_t kind, uint64_t features, bool old);

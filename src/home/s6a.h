@@ -56,6 +56,12 @@ void s13_eca_write(struct wr *w, const struct s6a_in *in, const struct check_res
 void s6a_clr_write(struct wr *w, const struct s6a_out *out, enum cancellation type, bool mme);
 void s6a_idr_write(struct wr *w, const struct s6a_out *out, const struct home_rows *rows,
 		   bool gprs);
+enum dsr_flag {
+	DSR_PDN_CONTEXTS = 0x8,
+	DSR_SMS = 0x2000,
+	DSR_TAU_TIMER = 0x4000,
+	DSR_MSISDN = 0x800000
+};
 struct s6a_deletion {
 	uint32_t flags; /* DSR-Flags */
 	uint32_t context[APN_MAX];

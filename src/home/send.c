@@ -75,14 +75,19 @@ static void retry(struct home_worker *w, struct outbox_item *it, const struct re
 		    KV("host", (const char *)to->host));
 }
 
-/* The same by GSUP. */
-static void hand_over_gsup(struct home_worker *w, struct outbox_item *it, const struct reg_node *to,
-			   uint8_t kind, uint8_t type)
+/* By another protocol: it is on its way, or was not possible now. */
+static void handed_over(struct home_worker *w, struct outbox_item *it, const struct reg_node *to, bool sent)
 {
-	if (gsup_hand_over(w, it, to, kind, type))
+	if (sent)
 		outbox_sent(w->outbox, it);
 	else
 		retry(w, it, to);
+}
+
+static void hand_over_gsup(struct home_worker *w, struct outbox_item *it, const struct reg_node *to,
+			   uint8_t kind, uint8_t type)
+{
+	handed_over(w, it, to, gsup_hand_over(w, it, to, kind, type));
 }
 
 /* An AAA server is told directly: nothing of SWx goes by the edge. */
@@ -130,7 +135,9 @@ static void send_sync(struct home_worker *w, struct outbox_item *it)
 	it->after = reg;
 	feed_done(&it->after, &rows, &plan, it->node);
 	out.to = reg_node_of(&reg, it->node);
-	if (node_by_gsup(out.to))
+	if (node_by_map(out.to))
+		handed_over(w, it, out.to, hlr_sync(w, it, &rows, &plan));
+	else if (node_by_gsup(out.to))
 		hand_over_gsup(w, it, out.to, it->node, gsup_sync_write(w, it->imsi, &rows, &plan, it->node));
 	else
 		send_hand_over(w, it, DIA_APP_S6A, out.to, write_sync(w, &out, &rows, &plan, it->node));
@@ -149,6 +156,10 @@ static void send_item(struct home_worker *w, struct outbox_item *it)
 		(reg_is_aaa(it->imsi) ? aaa_send : send_sync)(w, it);
 		break;
 	case OUTBOX_CANCEL:
+		if (node_by_map(out.to)) {
+			handed_over(w, it, out.to, hlr_cancel(w, it));
+			break;
+		}
 		if (node_by_gsup(out.to)) {
 			hand_over_gsup(w, it, out.to, it->cancel.kind,
 				       gsup_cancel_write(w, it->imsi, &it->cancel));
@@ -158,6 +169,13 @@ static void send_item(struct home_worker *w, struct outbox_item *it)
 		send_hand_over(w, it, DIA_APP_S6A, out.to, SENT_CLR);
 		break;
 	case OUTBOX_RESET:
+		if (node_by_map(out.to)) { /* it is not answered */
+			if (hlr_reset(w, out.to))
+				outbox_done(w->outbox, it);
+			else
+				retry(w, it, out.to);
+			break;
+		}
 		s6a_rsr_write(&w->out, &out);
 		send_hand_over(w, it, DIA_APP_S6A, out.to, SENT_RSR);
 		break;
@@ -302,6 +320,9 @@ void send_resets(struct home_worker *w)
 				return;
 			if ((rows[i].flags & REG_SGSN) && !node_by_gsup(&rows[i].sgsn) &&
 			    !reset_node(w, &rows[i].sgsn))
+				return;
+			if ((rows[i].flags & REG_VLR) && node_by_map(&rows[i].vlr) &&
+			    !reset_node(w, &rows[i].vlr))
 				return;
 			r->after = rows[i].imsi;
 		}

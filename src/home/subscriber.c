@@ -71,10 +71,15 @@ bool node_by_gsup(const struct reg_node *n)
 	return strncmp(n->host, NODE_GSUP, sizeof NODE_GSUP - 1) == 0;
 }
 
-/* A bar that the node cannot carry out is not weakened: it is not served (5.2.1.1.3). */
-enum result node_fits(const struct profile_row *p, uint8_t kind, uint64_t features, bool gsup)
+bool node_by_map(const struct reg_node *n)
 {
-	if (gsup && !(p->rats & (RAT_UTRAN | RAT_GERAN)))
+	return strncmp(n->host, NODE_MAP, sizeof NODE_MAP - 1) == 0;
+}
+
+/* A bar that the node cannot carry out is not weakened: it is not served (5.2.1.1.3). */
+enum result node_fits(const struct profile_row *p, uint8_t kind, uint64_t features, bool old)
+{
+	if (old && !(p->rats & (RAT_UTRAN | RAT_GERAN)))
 		return RESULT_RAT;
 	if (kind != REG_VLR)
 		return subscription_data_fits(p, features) ? RESULT_OK : RESULT_BARRED;

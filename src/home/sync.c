@@ -5,13 +5,6 @@
 #include "home/subscription_data.h"
 #include "home/told.h"
 
-enum dsr_flag {
-	DSR_PDN_CONTEXTS = 0x8,
-	DSR_SMS = 0x2000,
-	DSR_TAU_TIMER = 0x4000,
-	DSR_MSISDN = 0x800000
-};
-
 uint8_t feed_nodes(const struct reg_row *reg)
 {
 	uint8_t nodes = 0;
@@ -28,7 +21,7 @@ static bool withdrawn(const struct home_rows *rows, const struct reg_node *n, ui
 		      uint64_t own_plmn, uint64_t wall_ms)
 {
 	return subscriber_check(rows, n->plmn, own_plmn, wall_ms) != RESULT_OK || device_refused(rows) ||
-	       node_fits(rows->profile, kind, n->features, node_by_gsup(n)) != RESULT_OK;
+	       node_fits(rows->profile, kind, n->features, node_by_gsup(n) || node_by_map(n)) != RESULT_OK;
 }
 
 static bool has_context(const struct profile_row *p, uint8_t context)

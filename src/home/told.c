@@ -33,8 +33,8 @@ uint32_t told_digest(const struct sub_row *sub, const struct profile_row *profil
 	all.msisdn = sub->msisdn;
 	all.prio = sub->prio;
 	all.rats = profile->rats;
-	/* No node is told of Wi-Fi and bootstrapping. */
-	all.services = profile->services & (uint16_t)~(SERVICE_WIFI | SERVICE_GBA);
+	/* No node is told of Wi-Fi, bootstrapping and USSD. */
+	all.services = profile->services & (uint16_t)~(SERVICE_WIFI | SERVICE_GBA | SERVICE_USSD);
 	all.ul = profile->ul_bps;
 	all.dl = profile->dl_bps;
 	all.tau = profile->tau_s;

@@ -2,9 +2,10 @@
 #include "home/device.h"
 #include "home/told.h"
 
-static bool by_gsup(const struct update_request *q)
+static bool is_old(const struct update_request *q)
 {
-	return view_eq(view_first(q->host, sizeof NODE_GSUP - 1), VIEW(NODE_GSUP));
+	return view_eq(view_first(q->host, sizeof NODE_GSUP - 1), VIEW(NODE_GSUP)) ||
+	       view_eq(view_first(q->host, sizeof NODE_MAP - 1), VIEW(NODE_MAP));
 }
 
 static enum result may_attach(const struct home_self *self, const struct home_rows *rows,
@@ -22,7 +23,7 @@ static enum result may_attach(const struct home_self *self, const struct home_ro
 		return RESULT_ASSURANCE;
 	if (!(rats & rows->profile->rats))
 		return RESULT_RAT;
-	return node_fits(rows->profile, q->node, q->features, by_gsup(q));
+	return node_fits(rows->profile, q->node, q->features, is_old(q));
 }
 
 static void cancel_add(struct update_result *out, uint8_t kind, enum cancellation type)

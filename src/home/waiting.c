@@ -41,7 +41,7 @@ struct waiting_answer *waiting_take(struct waiting *w)
 	a->life++;
 	a->used = true;
 	a->conn = 0;
-	a->gsup = false;
+	a->gsup = a->map = false;
 	a->path[0] = 0;
 	a->cancel_n = 0;
 	a->answer = (struct wr){.p = a->answer_room, .cap = sizeof a->answer_room};

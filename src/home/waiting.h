@@ -11,6 +11,7 @@ struct waiting_answer {
 	uint32_t index, life; /* the token is made of them */
 	uint32_t conn;	      /* who asked; 0: by datagram, the path below */
 	bool used, gsup;      /* gsup: `conn` is of a GSUP node */
+	bool map;	      /* answer and refusal begin with a struct hlr_route (home/hlr_in.h) */
 	uint8_t cancel_n;
 	uint64_t imsi;
 	char path[108];	      /* of the asker's Unix socket */

@@ -22,6 +22,7 @@ struct reset {
 };
 
 struct gsup;
+struct hlr;
 struct home_worker {
 	struct loop *loop;
 	struct dia_node *node;
@@ -39,6 +40,7 @@ struct home_worker {
 
 	struct auc *auc; /* NULL: no Wi-Fi access */
 	struct gsup *gsup; /* NULL: none */
+	struct hlr *hlr; /* NULL: no MAP */
 	struct waiting *waiting;
 	struct outbox *outbox;
 	struct holds holds;
@@ -120,3 +122,16 @@ uint8_t gsup_sync_write(struct home_worker *w, uint64_t imsi, const struct home_
 uint8_t gsup_cancel_write(struct home_worker *w, uint64_t imsi, const struct cancel *c);
 bool gsup_hand_over(struct home_worker *w, const struct outbox_item *it, const struct reg_node *to,
 		    uint8_t kind, uint8_t type);
+
+/* --- hlr*.c: the home location register for MAP. As with GSUP --- */
+enum err MUST_USE hlr_start(struct home_worker *w, const struct hlr_conf *conf, char why[256]);
+void hlr_leave(struct home_worker *w); /* take the traffic off */
+void hlr_stop(struct hlr *h);
+void hlr_tick(struct home_worker *w);
+void hlr_durable(struct home_worker *w, struct waiting_answer *a, enum err err);
+/* Tell a node what a plan asks, or cancel it, or say that we were reset, and note whose the answer is; false:
+ * not now. */
+bool hlr_sync(struct home_worker *w, const struct outbox_item *it, const struct home_rows *rows,
+	      const struct sync_plan *plan);
+bool hlr_cancel(struct home_worker *w, const struct outbox_item *it);
+bool hlr_reset(struct home_worker *w, const struct reg_node *to);

@@ -11,7 +11,7 @@
 #define CASES     "open|escalated|returned|expired"
 #define NUM_8     "8"
 #define RATS      "utran|geran|wb-eutran|nb-iot|lte-m|nr"
-#define SERVICES  "sms-mo|sms-mt|voice|lcs|wifi-sim|wifi-aka|wifi-aka-prime|gba"
+#define SERVICES  "sms-mo|sms-mt|voice|lcs|wifi-sim|wifi-aka|wifi-aka-prime|gba|ussd"
 #define ALGS      "|milenage|tuak|xor|comp128-3"
 #define LIVES     "inventory|test-ready|active|suspended|retired"
 #define TRUSTS    "blocked|throttled|trusted|own"
