@@ -28,7 +28,7 @@
 
 const struct route routes[] = {
 #define ROUTE(id, method, path, who, scope, flags, object, body, handler, help)                         \
-	{#id, method, path, who, false, scope, flags, object, body, "", handler, help},
+	{#id, method, path, who, false, scope, flags, object, body, "*", handler, help},
 #define ROW(id, what, method, path, who, scope, flags, object, body, fields, handler, help)             \
 	{#id "_" what, method, path, who, (who) == 0, scope, flags, object, body, fields, handler, help},
 #define RESOURCE(id, path, object, read, make, change, drop, flags, fields)                             \
