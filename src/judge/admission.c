@@ -5,6 +5,7 @@
 #define GENERATION_MS 65536
 #define HEED_MAX_S    86400u /* RFC 7683 §7.5 */
 #define WINDOWS_AHEAD 8 /* of the calendar: more than two hours */
+#define STRETCH       5 /* times what is beyond the share */
 #define AHEAD_MAX     64 /* requests that the highest class but critical may be ahead of the pace */
 
 static void fill_in(struct admission_conf *c)
@@ -86,6 +87,14 @@ static void count(_Atomic uint64_t *n)
 	atomic_fetch_add_explicit(n, 1, memory_order_relaxed);
 }
 
+void admission_idle(struct admission *a, uint64_t now_ms, uint64_t next_ms)
+{
+	uint64_t from = atomic_exchange_explicit(&a->idle_from, next_ms, memory_order_relaxed);
+
+	if (from > 0 && now_ms > from)
+		add(&a->idle_ms, (uint32_t)(now_ms - from));
+}
+
 static void tick(struct admission *a, uint64_t now_ms)
 {
 	uint64_t was = atomic_load_explicit(&a->tick_ms, memory_order_relaxed), every = TICK_MS;
@@ -106,7 +115,11 @@ static void tick(struct admission *a, uint64_t now_ms)
 
 void admission_begin(struct admission *a, uint8_t op, uint64_t now_ms)
 {
+	uint32_t least = atomic_load_explicit(&a->least, memory_order_relaxed);
+
 	add(generation(&lane_of(a, op)->flying, now_ms), 1);
+	if (atomic_load_explicit(&a->idle_from, memory_order_relaxed) > 0 && flying_all(a) >= least)
+		admission_idle(a, now_ms, 0);
 }
 
 void admission_end(struct admission *a, const struct admission_answer *answer)
@@ -126,8 +139,11 @@ void admission_end(struct admission *a, const struct admission_answer *answer)
 		count(&l->sample_n);
 		add(&a->done_n, 1);
 		least = atomic_load_explicit(&a->least, memory_order_relaxed);
-		if (least > 0 && flying_all(a) < least) /* outside a storm nothing is asked for at least */
-			add(&a->idle_n, 1);
+		if (least > 0 && flying_all(a) < least) { /* outside a storm nothing is asked for at least */
+			uint64_t none = 0;
+
+			(void)atomic_compare_exchange_strong(&a->idle_from, &none, answer->answered_ms);
+		}
 	}
 	tick(a, answer->answered_ms);
 }
@@ -141,7 +157,7 @@ static struct calendar calendar_of(const struct admission *a, const struct admis
 }
 
 /* Those who ask beyond their fair share find their level stretched, so that of a tenant with twice the
- * mean only half as many come in; a quarter more, because the threshold lets more pass than come in. */
+ * mean only half as many come in; and more than that, because the threshold lets more pass than come in. */
 static uint32_t stretch(struct admission *a, const struct admission_ask *ask, uint32_t level)
 {
 	size_t t = ask->tenant % FAIR_N, p = (size_t)(ask->partner >> 40) % FAIR_N;
@@ -150,7 +166,7 @@ static uint32_t stretch(struct admission *a, const struct admission_ask *ask, ui
 
 	add(&a->tenants.asked[t], 1);
 	add(&a->partners.asked[p], 1);
-	weight += weight > FAIR_ONE ? weight / 4 : 0;
+	weight += (weight - FAIR_ONE) * STRETCH;
 	wide = (uint64_t)level * weight / FAIR_ONE;
 	return wide < RANK_LATE ? (uint32_t)wide : RANK_LATE - 1;
 }

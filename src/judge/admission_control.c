@@ -15,13 +15,16 @@
 #define SHED_MUCH    50       /* permille of what asked, lately: then a queue at the target is no accident */
 #define FLOOD_N      3        /* so many steps of it, or it was a burst */
 #define CAP_FACTOR   2        /* times its quickest answers is what a request may wait there */
-#define CAP_LEAST    6u       /* in flight keep a target of one server at work */
+#define CAP_LEAST    5u       /* in flight keep a target of one server at work */
 #define MORE_MAX     1000u    /* percent of that, where the target runs out of work */
-#define IDLE_SHARE   15       /* one answer in so many may leave it without */
-#define OVERBOOK_CAPPED 130   /* the pace and the cap catch what is too much */
+#define IDLE_SHARE   70       /* permille of the time that it may be without, */
+#define IDLE_CRITICAL 6       /* and a sixth of the critical work's share: that comes in bunches */
+#define PACE_LOOSE   130      /* percent of what was carried: not the pace leaves it idle, the cap does */
+#define GUESS_MAX    150      /* percent of the most it has carried that an idle target is held to carry */
+#define OVERBOOK_CAPPED 250   /* the pace and the cap catch what is too much */
 /* Of the overload report. */
 #define KEEP_MIN     (KEEP_ALL / 50)
-#define AIM          127      /* percent of the target's rate that it lets nodes send */
+#define AIM          118      /* percent of the target's rate that it lets nodes send */
 #define VALIDITY_MIN_S 10
 #define VALIDITY_MAX_S 1800   /* as long as networks choose T3346 themselves (TS 24.008 §10.5.7.4) */
 
@@ -144,11 +147,30 @@ static bool unloaded(const struct admission *a)
 	return true;
 }
 
+/* Idle time counts while the queue is capped, and goes on over the control step. */
+static void learn_idle(struct admission *a, uint64_t now_ms, uint64_t dt_ms)
+{
+	bool idle = atomic_load(&a->cap) > 0 && atomic_load(&a->idle_from) > 0;
+	uint64_t permille;
+
+	admission_idle(a, now_ms, idle ? now_ms : 0);
+	permille = take(&a->idle_ms) * 1000ull / dt_ms;
+	a->idle = (a->idle * 3 + (permille < 1000 ? permille : 1000)) / 4;
+}
+
+/* How much of what the target carries in a control step is critical, lately. */
+static uint64_t critical_permille(const struct admission *a, uint64_t carried)
+{
+	uint64_t permille = carried > 0 ? (uint64_t)a->critical * 1000 / (carried * WORK_ONE) : 0;
+
+	return permille < 1000 ? permille : 1000;
+}
+
 /* While the queue is capped the target does what it can, unless it runs out of work now and then: then both
  * what it is held to carry and the cap are too low. A guess must be borne out before it grows on. */
-static uint64_t track(struct admission *a, uint64_t rate, uint64_t done)
+static uint64_t track(struct admission *a, uint64_t rate, uint64_t done, uint64_t dt_ms)
 {
-	uint64_t idle = take(&a->idle_n), most = a->peak_rate * 21 / 20;
+	uint64_t most = a->peak_rate * 21 / 20;
 
 	if (done == 0) { /* what flies may be lost */
 		a->more += a->more / 5;
@@ -156,9 +178,11 @@ static uint64_t track(struct admission *a, uint64_t rate, uint64_t done)
 		a->more += a->more / 5;
 		rate += rate / 5 + 1;
 		most = a->peak_rate * 3 / 2;
-	} else if (idle * IDLE_SHARE > done) {
-		a->more += a->more / 64;
-		rate += rate / 50 + 1;
+	} else if (a->idle > IDLE_SHARE + critical_permille(a, rate * dt_ms / 1000) / IDLE_CRITICAL) {
+		if (rate * 100 > a->seen_rate * PACE_LOOSE)
+			a->more += a->more / 64;
+		rate += rate * a->idle / 4000 + 1;
+		most = a->peak_rate * GUESS_MAX / 100;
 	} else {
 		a->more -= (a->more - 100) / 16;
 		rate -= rate > a->seen_rate ? (rate - a->seen_rate) / 8 : 0;
@@ -182,7 +206,7 @@ static void learn_rate(struct admission *a, uint64_t done, uint64_t dt_ms, uint3
 
 	a->seen_rate = a->seen_rate ? (a->seen_rate * 3 + seen) / 4 : seen;
 	if (atomic_load(&a->cap) > 0)
-		rate = track(a, rate, done);
+		rate = track(a, rate, done, dt_ms);
 	else if (a->seen_rate > rate && (rate > 0 || full))
 		rate = a->seen_rate;
 	else if (full)
@@ -360,6 +384,15 @@ static uint64_t backlog_of(const struct admission *a, uint64_t begun, uint64_t b
 	return flying_all(a) / 2 + (begun > usual ? 2 * (begun - usual) : 0);
 }
 
+/* Critical work is not overbooked: all of it comes in. */
+static uint64_t overbook(const struct admission *a, uint64_t room)
+{
+	uint64_t critical = (uint64_t)a->critical < room ? (uint64_t)a->critical : room;
+	uint64_t percent = atomic_load(&a->cap) > 0 ? OVERBOOK_CAPPED : OVERBOOK;
+
+	return critical + (room - critical) * percent / 100;
+}
+
 /* Of what asks, no more than the target's own report leaves; our own estimate counts only in a storm. */
 static uint64_t heeded(const struct admission *a, uint64_t demand, uint64_t budget, uint64_t now_ms)
 {
@@ -380,6 +413,7 @@ void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 	uint64_t critical = 0;
 	uint64_t budget, backlog, begun = take(&a->begun_n);
 
+	learn_idle(a, now_ms, dt);
 	age(a, now_ms);
 	if (now_ms - was_ms > IDLE_MS)
 		a->shed_permille = 0;
@@ -402,7 +436,7 @@ void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 	tell(a, asked, shed, now_ms);
 	budget = (uint64_t)atomic_load(&a->rate) * dt / 1000;
 	cap_queue(a, critical, budget * WORK_ONE, dt);
-	budget = budget * (atomic_load(&a->cap) > 0 ? OVERBOOK_CAPPED : OVERBOOK) / 100;
+	budget = overbook(a, budget * WORK_ONE) / WORK_ONE;
 	backlog = backlog_of(a, begun, budget);
 	budget = (budget > backlog ? budget - backlog : 0) * WORK_ONE;
 	budget = heeded(a, demand, budget, now_ms);

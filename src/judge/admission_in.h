@@ -59,7 +59,8 @@ struct admission {
 	_Atomic uint64_t tick_ms;            /* the last control step; who moves it makes the next */
 	/* Since the last tick. */
 	_Atomic uint32_t done_n, limit_hits, level_hits, asked_n, shed_n, begun_n;
-	_Atomic uint32_t idle_n;             /* answers that left the target with less than `least` */
+	_Atomic uint32_t idle_ms;            /* with less than `least` to do, since the last tick */
+	_Atomic uint64_t idle_from;          /* since when it has; 0: it has enough */
 	_Atomic bool storm;                  /* something was shed within the last minute */
 	_Atomic uint64_t epoch_ms;           /* what appointments count from; 0: none */
 	_Atomic uint64_t booked_ms;          /* the last return that is booked */
@@ -83,6 +84,7 @@ struct admission {
 	uint32_t flood;                      /* control steps in a row with much more than is carried */
 	uint32_t keep;                       /* what the report leaves of what nodes send, in 1/KEEP_ALL */
 	int64_t critical;                    /* critical work a control step, smoothed, in 1/16 */
+	uint64_t idle;                       /* permille of the time without work, smoothed */
 	uint32_t more;                       /* the cap, in percent of what keeps a busy target at work */
 	uint64_t demand;                     /* first messages' work a second, smoothed, in 1/16 */
 	uint64_t held;                       /* attaches that nodes hold back by it, in 1/16 */
@@ -92,6 +94,9 @@ struct admission {
 /* Requests in flight: of a lane, and of all. */
 uint32_t flying_now(const struct flying *f);
 uint32_t flying_all(const struct admission *a);
+
+/* What the target was idle is counted until now, and goes on from `next_ms`; 0: it has work again. */
+void admission_idle(struct admission *a, uint64_t now_ms, uint64_t next_ms);
 
 /* One control step, by the worker that moved tick_ms from `was_ms` to `now_ms`. */
 void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms);

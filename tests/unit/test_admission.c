@@ -239,6 +239,8 @@ TEST(tenants_and_partners_get_a_fair_share)
 			by[i].partner = partners ? (0x00101ull + i) << 44 | 0xfffffffffff : 1;
 		}
 		load(a, by, 3, NOW, 20000);
+		printf("  %u of %u, %u of %u, %u of %u\n", by[0].in, by[0].asked, by[1].in, by[1].asked,
+		       by[2].in, by[2].asked);
 		/* without shares the first would get twelve times as many as the third */
 		check(by[0].in < by[2].in * 6);
 		check(by[2].in > by[2].asked / 10);
