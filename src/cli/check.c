@@ -27,6 +27,7 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 			      c->tls_crl[0] ? c->tls_crl : NULL, NULL};
 	static struct edge_conf edge;
 	static struct home_conf home;
+	static struct inspect_conf inspect;
 	struct tls *tls;
 
 	if (!err)
@@ -41,10 +42,12 @@ static enum err check_all(const char *file, struct conf *c, int *days, char why[
 		err = roles_hlr(c, &home, why);
 	if (!err)
 		err = roles_ss7(c, &edge.ss7, why);
+	if (!err && c->inspect_pairs.n > 0)
+		err = roles_inspect(c, &inspect, why);
 	for (size_t i = 0; i < c->roles.n && !err; i++) {
 		if (role_find(c->roles.text[i]))
 			continue;
-		snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge, portal",
+		snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge, portal, inspect",
 			 c->roles.text[i]);
 		err = ERR_CONFIG;
 	}

@@ -466,13 +466,11 @@ const struct role roles[] = {
      .confine = portal_confine,
      .network = true,
      .own = {"portal"}},
-    {.name = "signer", /* there by itself where roles speak TLS */
-     .order = 1,
+    {.name = "inspect", .order = 6, .open = inspect_open, .run = inspect_serve, .stop = inspect_close,
+     .confine = inspect_confine, .own = {NULL}},
+    {.name = "signer", .order = 1, /* there by itself where roles speak TLS */
      .early = true,
-     .open = open_signer,
-     .run = run_signer,
-     .stop = stop_signer,
-     .renew = renew_signer,
+     .open = open_signer, .run = run_signer, .stop = stop_signer, .renew = renew_signer,
      .confine = confine_signer,
      .own = {NULL}},
 };

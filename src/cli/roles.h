@@ -4,6 +4,7 @@
 #include "cli/conf.h"
 #include "edge/edge.h"
 #include "home/home.h"
+#include "inspect/inspect.h"
 #include "keeper/keeper.h"
 #include "loop/sandbox.h"
 #include "loop/sign.h"
@@ -30,6 +31,11 @@ struct role_portal {
 	char dir[CONF_TEXT_MAX + 16], keeper[CONF_TEXT_MAX + 16];
 };
 
+struct role_inspect {
+	struct inspect_conf conf;
+	struct inspect_role *role;
+};
+
 /* What a role's process has in hand. */
 struct role_env {
 	const struct role *role;
@@ -48,6 +54,7 @@ struct role_env {
 	struct home_conf home_conf;
 	struct role_gba gba;
 	struct role_portal portal;
+	struct role_inspect inspect;
 	struct keeper_conf keeper_conf;
 	struct endpoint listen[CONF_LIST_MAX];
 	char stores[CONF_TEXT_MAX]; /* of home */
@@ -110,6 +117,13 @@ enum err MUST_USE portal_open(struct role_env *e, char why[256]);
 void portal_serve(struct role_env *e);
 void portal_end(struct role_env *e);
 void portal_confine(const struct role_env *e, struct sandbox *box);
+
+/* inspect.*, but its key. ERR_CONFIG with one clear line. And the packet path, for its row. */
+enum err MUST_USE roles_inspect(const struct conf *c, struct inspect_conf *to, char why[256]);
+enum err MUST_USE inspect_open(struct role_env *e, char why[256]);
+void inspect_serve(struct role_env *e);
+void inspect_close(struct role_env *e);
+void inspect_confine(const struct role_env *e, struct sandbox *box);
 
 extern const struct role roles[];
 extern const size_t role_n;

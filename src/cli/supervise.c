@@ -176,7 +176,8 @@ static enum err seat_roles(struct house *h, char why[256])
 		const struct role *r = role_find(name);
 
 		if (!r) {
-			snprintf(why, 256, "roles: %.60s is not a role: watch, keeper, home, edge, portal",
+			snprintf(why, 256,
+				 "roles: %.60s is not a role: watch, keeper, home, edge, portal, inspect",
 				 name);
 			return ERR_CONFIG;
 		}

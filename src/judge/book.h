@@ -117,7 +117,7 @@ struct profile_row {
 	uint8_t on_leak, on_threat; /* enum answer of inspection */
 	uint8_t spare;
 	uint32_t day_mb;        /* volume of a device a day, both ways, MB; 0 = any */
-	struct reach_row reach[REACH_MAX]; /* user data (R-5.1.a) */
+	struct reach_row reach[REACH_MAX]; /* user data (R-5.1.d) */
 	uint32_t leaks_ok;      /* 1 << enum leak: what it is meant to send in clear text */
 	uint32_t touch_max;     /* SIMs that one finding may block or quarantine an hour */
 };

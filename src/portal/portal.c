@@ -132,7 +132,7 @@ static enum err open_stores(struct portal *p, char why[256])
 	if (err)
 		return err;
 	p->read = serving_reader(p->serving);
-	p->sessions = sessions_new(SESSIONS);
+	p->sessions = sign_sessions_new(SESSIONS);
 	p->relay = relay_new();
 	if (!p->read || !p->sessions || !p->relay ||
 	    random_bytes(p->nonce_key.b, sizeof p->nonce_key.b) ||
@@ -248,7 +248,7 @@ void portal_free(struct portal *p)
 	api_close(p->api);
 	files_free(p->files);
 	naf_free(p->naf);
-	sessions_free(p->sessions);
+	sign_sessions_free(p->sessions);
 	relay_free(p->relay);
 	platforms_free(p->platforms);
 	oidc_keys_close(&p->keys);

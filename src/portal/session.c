@@ -14,7 +14,7 @@ struct sessions {
 	uint8_t key[HASH_KEY];
 };
 
-struct sessions *sessions_new(size_t max)
+struct sessions *sign_sessions_new(size_t max)
 {
 	struct sessions *s = calloc(1, sizeof *s);
 
@@ -24,11 +24,11 @@ struct sessions *sessions_new(size_t max)
 	s->session = secret_new(s->sets * WAYS * sizeof *s->session);
 	if (s->session && random_bytes(s->key, sizeof s->key) == ERR_OK)
 		return s;
-	sessions_free(s);
+	sign_sessions_free(s);
 	return NULL;
 }
 
-void sessions_free(struct sessions *s)
+void sign_sessions_free(struct sessions *s)
 {
 	if (!s)
 		return;

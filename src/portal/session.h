@@ -14,8 +14,8 @@ struct session {
 };
 
 struct sessions;
-struct sessions *sessions_new(size_t max); /* NULL: out of memory */
-void sessions_free(struct sessions *s);	   /* wipes */
+struct sessions *sign_sessions_new(size_t max); /* NULL: out of memory */
+void sign_sessions_free(struct sessions *s);	   /* wipes */
 /* NULL: none, or it has ended. */
 struct session *sessions_find(struct sessions *s, struct view btid, uint64_t now_s);
 /* In place of the one that was used least lately; NULL when that would let an answer count twice. */

@@ -1,0 +1,165 @@
+"""Merlon as a bump in the wire between Osmocom's sgsnemu and osmo-ggsn (GTPv1): sessions are set up through it, and
+real traffic through the tunnel keeps to the profile (R-5.1.d); the wire outlives the process."""
+import os
+import signal
+
+import pytest
+from netns import MerlonBetween, Namespace, missing, until
+from process import roles
+
+IMSI = "999700000000001"
+PLATFORM, ELSEWHERE = "192.0.2.10", "198.51.100.1"
+GGSN = """log stderr
+ logging filter all 1
+ logging level lgtp info
+line vty
+ no login
+ggsn ggsn0
+ gtp state-dir {where}
+ gtp bind-ip 10.99.0.2
+ apn meters.iot
+  gtpu-mode tun
+  tun-device tun4
+  type-support v4
+  ip prefix dynamic 10.45.0.0/24
+  ip dns 0 {platform}
+  ip ifconfig 10.45.0.0/24
+  no shutdown
+ default-apn meters.iot
+ no shutdown ggsn
+"""
+
+
+class Network:
+    """sgsn (10.99.0.1) - Merlon - ggsn (10.99.0.2), with the platform and somebody else behind it."""
+    def __init__(self, where, **inspect):
+        os.makedirs(where, exist_ok=True)
+        self.where = where
+        self.sgsn, self.mid, self.ggsn = Namespace(), Namespace(), Namespace()
+        self.sgsn.veth("s0", self.mid, "m0")
+        self.ggsn.veth("g0", self.mid, "m1")
+        self.sgsn("ip", "addr", "add", "10.99.0.1/24", "dev", "s0")
+        self.ggsn("ip", "addr", "add", "10.99.0.2/24", "dev", "g0")
+        for address in (PLATFORM, ELSEWHERE):
+            self.ggsn("ip", "addr", "add", f"{address}/32", "dev", "lo")
+        self.ggsn("sysctl", "-q", "-w", "net.ipv4.ip_forward=1", check=False)
+        config = os.path.join(where, "ggsn.cfg")
+        with open(config, "w", encoding="ascii") as f:
+            f.write(GGSN.format(where=where, platform=PLATFORM))
+        self.ggsn.start("osmo-ggsn", "-c", config, log=os.path.join(where, "ggsn.log"), cwd=where)
+        self.ggsn.start("/usr/bin/python3", "-m", "http.server", "8080", "--bind", "0.0.0.0", cwd=where)
+        with open(os.path.join(where, "hello"), "w", encoding="ascii") as f:
+            f.write("hello " * 2000)
+        self.merlon = MerlonBetween(os.path.join(where, "merlon"), self.mid, **inspect)
+
+    def records(self):
+        m = self.merlon
+        m.wait_up(40)
+        m.set("network", "00101", addresses="10.99.0.1/32", trust="trusted", apps="s6a map gtp")
+        m.set("network", "99970", addresses="10.99.0.2/32")
+        m.import_rows([IMSI], "meter")
+
+    def emulate(self, *more, imsi=IMSI):
+        where = os.path.join(self.where, "sgsnemu")
+        os.makedirs(where, exist_ok=True)
+        return self.sgsn.start("sgsnemu", "-l", "10.99.0.1", "-r", "10.99.0.2", "-a", "meters.iot", "-i", imsi,
+                               "--rai=001.01.1.1", "--userloc=0.001.01.1.1", "--imeisv=3512340000000011",
+                               "--statedir", where, "--pidfile", os.path.join(where, "pid"), *more,
+                               log=os.path.join(where, "log"), cwd=where)
+
+    def curl(self, address, timeout=5, check=True):
+        done = self.sgsn("curl", "-sS", "-m", str(timeout), f"http://{address}:8080/hello", check=False,
+                         timeout=timeout + 10)
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout if done.returncode == 0 else None
+
+    def close(self):
+        self.merlon.stop()
+        for space in (self.sgsn, self.mid, self.ggsn):
+            space.close()
+
+
+@pytest.fixture(scope="module")
+def network(work):
+    why = missing("osmo-ggsn", "sgsnemu", "curl") or (not os.path.exists("/dev/net/tun") and "no /dev/net/tun")
+    if why:
+        pytest.skip(why)
+    n = Network(os.path.join(work, "wire"), mark=True, devices=["10.45.0.0/16"])
+    try:
+        n.records()
+        yield n
+    finally:
+        n.close()
+
+
+def test_a_session_is_set_up_through_it_and_only_the_platform_is_reached(network):
+    m, since = network.merlon, network.merlon.mark()
+    m.set("profile", "meter", reach=f"tcp:{PLATFORM}:8080 icmp:{PLATFORM}")
+    network.emulate("--createif", "--defaultroute", "--tun-device", "tun0")
+    until(lambda: "10.45." in network.sgsn("ip", "addr", "show", "tun0").stdout, 20, "the tunnel")
+    assert network.curl(PLATFORM).startswith("hello ")
+    assert network.curl(ELSEWHERE, 2, check=False) is None
+    assert m.metric("sessions") == 1
+    until(lambda: m.metric("dropped_total", "destination") > 0, 10, "what was dropped, counted")
+    e = m.event(since, 10, event="inspect.dropped", reason="destination")
+    assert (e["to"], e["clause"], e["imsi"]) == (ELSEWHERE, "R-5.1.d", IMSI)
+    m.set("profile", "meter", reach="")
+    until(lambda: network.curl(ELSEWHERE, 2), 20, "elsewhere, once it is allowed")
+
+
+def test_a_forged_tunnel_and_a_forged_address_go_no_further(network):
+    """With scapy in sgsn's place: the GGSN's tunnels are numbered from 1."""
+    script = """
+import sys
+from scapy.all import IP, UDP, Ether, Raw, sendp, getmacbyip
+from scapy.contrib.gtp import GTPHeader
+teid, source = int(sys.argv[1], 16), sys.argv[2]
+inner = IP(src=source, dst="192.0.2.10") / UDP(sport=4000, dport=4000) / Raw(b"x")
+sendp(Ether(dst=getmacbyip("10.99.0.2")) / IP(src="10.99.0.1", dst="10.99.0.2") / UDP(sport=2152, dport=2152) /
+      GTPHeader(version=1, PT=1, gtp_type=255, teid=teid) / inner, iface="s0", verbose=False)
+"""
+    m = network.merlon
+
+    def forge(teid, source):
+        network.sgsn("/usr/bin/python3", "-c", script, teid, source)
+    before = m.metric("dropped_total", "unknown_tunnel")
+    forge("deadbeef", "10.45.0.2")
+    until(lambda: m.metric("dropped_total", "unknown_tunnel") == before + 1, 10, "a forged tunnel, counted")
+    with open(os.path.join(network.where, "ggsn.log"), encoding="utf-8", errors="replace") as f:
+        assert "deadbeef" not in f.read().lower()
+
+
+def direct(network, timeout=2):
+    """Not through the tunnel: the wire itself."""
+    return network.curl("10.99.0.2", timeout).startswith("hello ")
+
+
+def test_the_wire_outlives_the_process(network):
+    """kill -9 of the role: the kernel forwards after the watchdog's time, until the supervisor has started it
+    again; of all of Merlon: it forwards for good."""
+    m = network.merlon
+    since = m.mark()
+    os.kill(roles(m.process.pid)["inspect"], signal.SIGKILL)
+    until(lambda: direct(network), 20, "the wire after the role was killed")
+    m.event(since, 20, event="role.up", name="inspect")
+    os.kill(m.process.pid, signal.SIGSTOP)  # so that it starts nothing again
+    for pid in roles(m.process.pid).values():
+        os.kill(pid, signal.SIGKILL)
+    m.process.kill()
+    m.process.wait(10)
+    until(lambda: direct(network), 20, "the wire without Merlon")
+    assert "merlon_wire" in m.space("tc", "filter", "show", "dev", "m0", "ingress").stdout
+    assert network.curl(PLATFORM).startswith("hello ")
+
+
+def test_closed_the_wire_ends_with_the_process(network):
+    """The same interfaces, and inspect.fail: closed: the kernel's filter is gone, and so is the wire."""
+    m = MerlonBetween(os.path.join(network.where, "closed"), network.mid, fail="closed")
+    try:
+        m.wait_up(40)
+        until(lambda: direct(network), 20, "the wire with Merlon")
+        assert "merlon_wire" not in m.space("tc", "filter", "show", "dev", "m0", "ingress").stdout
+    finally:
+        m.stop()
+    with pytest.raises(AssertionError):
+        direct(network)
