@@ -10,6 +10,8 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libssl-dev liblmdb-de
 test_packages="python3 python3-pytest python3-pytest-rerunfailures python3-scapy python3-lmdb python3-jwt python3-cryptography jose tshark libwireshark-data freediameterd freediameter-extensions
   libfreediameter-dev libosmo-gsup-client-dev osmo-sgsn osmo-ggsn iproute2 openssl procps curl hostapd eapoltest softhsm2 opensc gdb"
 bench_packages="osmo-hlr"
+# A kernel and osmo-stp are fetched besides, for a guest; they are not installed.
+slow_packages="qemu-system-x86 cpio iproute2 libosmo-sigtran7 libosmovty9"
 # debootstrap, systemd-container and the rest: for the test, which boots a Debian of its own.
 package_packages="debhelper dpkg-dev fakeroot lintian debootstrap systemd-container util-linux"
 web_packages="nodejs npm"       # the portal's pages
@@ -21,6 +23,7 @@ usage() {
 	cat <<'TXT'
 ./do run       install what is needed, build, start every role with a demo network
 ./do test      build and run all tests: unit, sanitizers, fuzz corpora, real peers
+./do test slow what needs another kernel: SCTP of Linux and osmo-stp in QEMU
 ./do build     build only
 ./do bench [NAME]   benchmarks, each beside a peer or the bare loopback limit
 ./do fuzz [SECONDS] [NAME...]   fuzz every target, or these, with libFuzzer (60 s each); a table at the end
@@ -127,6 +130,19 @@ PY
 	[ "$failed" = 0 ]
 }
 
+# Alone in a network of its own, as root: tap devices, raw SCTP.
+test_slow() {
+	# shellcheck disable=SC2086
+	need $build_packages $test_packages $slow_packages
+	build
+	python3 tests/slow/guest.py "$B/slow"
+	sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	# shellcheck disable=SC2016
+	$sudo env MERLON="$PWD/$B/src/cli/merlon" unshare -n sh -c 'ip link set lo up; exec "$@"' sh /usr/bin/python3 -m pytest \
+		-q -rs -p no:cacheprovider tests/slow
+}
+
 fuzz() {
 	# shellcheck disable=SC2086
 	need $build_packages $fuzz_packages
@@ -184,7 +200,7 @@ run | bench | fuzz | docs | package)
 	shift
 	"$cmd" "$@"
 	;;
-test) test_all ;;
+test) if [ "${2:-}" = slow ]; then test_slow; else test_all; fi ;;
 clean) rm -rf build build-* run web/node_modules ;;
 -h | --help | help | "") usage ;;
 *)
