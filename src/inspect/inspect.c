@@ -66,14 +66,14 @@ static enum pipe_word signalling(void *ctx, unsigned int side, const struct pack
 {
 	struct inspect_worker *w = ctx;
 
-	return signal_take(w->role->signal, side, p, w->now_ms, w->wall_ms, answer);
+	return signalling_take(w->role->signalling, side, p, w->now_ms, w->wall_ms, answer);
 }
 
 static void dropped(void *ctx, enum drop why, const struct session_hit *hit, const struct packet *p)
 {
 	struct inspect_worker *w = ctx;
 
-	if (why != DROP_SIGNALLING) /* told by signal_tell */
+	if (why != DROP_SIGNALLING) /* told by signalling_tell */
 		notes_add(&w->notes, why, hit, p);
 }
 
@@ -121,7 +121,7 @@ static enum err open_worker(struct inspect_role *r, size_t i, char why[256])
 static enum err open_all(struct inspect_role *r, char why[256])
 {
 	const struct inspect_conf *c = r->conf;
-	struct signal_conf s = { .categories = c->categories };
+	struct signalling_conf s = { .categories = c->categories };
 	enum err err = serving_open(&r->serving, c->data_dir, why);
 
 	if (err)
@@ -133,7 +133,7 @@ static enum err open_all(struct inspect_role *r, char why[256])
 		snprintf(why, 256, "inspect: out of memory");
 		return ERR_FULL;
 	}
-	err = signal_new(&r->signal, &s, why);
+	err = signalling_new(&r->signalling, &s, why);
 	for (size_t i = 0; i < c->pair_n && !err; i++) {
 		err = open_worker(r, i, why);
 		r->worker_n = i + 1;
@@ -174,7 +174,7 @@ void inspect_free(struct inspect_role *r)
 		if (w->read)
 			serving_read_free(w->read);
 	}
-	signal_free(r->signal);
+	signalling_free(r->signalling);
 	if (r->sessions)
 		sessions_free(r->sessions);
 	if (r->serving)
@@ -215,14 +215,14 @@ void inspect_run(struct inspect_role *r)
 
 		look_after(r);
 		if (now - told_ms >= 1000) {
-			signal_tell(r->signal);
+			signalling_tell(r->signalling);
 			told_ms = now;
 		}
 		nanosleep(&while_, NULL);
 	}
 	for (size_t i = 0; i < n; i++)
 		pthread_join(r->worker[i].thread, NULL);
-	signal_tell(r->signal);
+	signalling_tell(r->signalling);
 }
 
 void inspect_stop(struct inspect_role *r)

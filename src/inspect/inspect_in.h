@@ -3,7 +3,7 @@
 #include "inspect/inspect.h"
 #include "inspect/notes.h"
 #include "inspect/pipe.h"
-#include "inspect/signal.h"
+#include "inspect/signalling.h"
 #include "records/serving.h"
 
 #include <pthread.h>
@@ -27,7 +27,7 @@ struct inspect_role {
 	const struct inspect_conf *conf;
 	struct serving *serving;
 	struct sessions *sessions;
-	struct signal *signal;
+	struct signalling *signalling;
 	struct inspect_worker worker[INSPECT_PAIRS];
 	size_t worker_n;
 	_Atomic bool stop;

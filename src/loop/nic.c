@@ -341,7 +341,9 @@ void nic_counts(struct nic *n, struct nic_counts *c)
 	struct tpacket_stats_v3 s = { 0 };
 	socklen_t size = sizeof s;
 
-	if (getsockopt(n->fd, SOL_PACKET, PACKET_STATISTICS, &s, &size) == 0)
+	if (getsockopt(n->fd, SOL_PACKET, PACKET_STATISTICS, &s, &size) == 0) {
+		n->counts.arrived += s.tp_packets;
 		n->counts.lost += s.tp_drops;
+	}
 	*c = n->counts;
 }

@@ -38,7 +38,8 @@ bool nic_write(struct nic *n, const struct nic_frame *f);
 void nic_flush(struct nic *n);
 
 struct nic_counts {
-	uint64_t lost;       /* arrived, and found the ring full */
+	uint64_t arrived;
+	uint64_t lost;       /* of them: found the ring full */
 	uint64_t full, long_; /* not sent: no room, too long */
 };
 void nic_counts(struct nic *n, struct nic_counts *c);

@@ -4,18 +4,18 @@
 #include "inspect/pipe.h"
 #include "records/serving.h"
 
-struct signal;
-struct signal_conf {
+struct signalling;
+struct signalling_conf {
 	struct sessions *sessions;  /* borrowed */
 	struct serving_read *read;  /* taken over: read under the lock of this; NULL: an empty book */
 	const char *categories;
 	uint8_t key[HASH_KEY];
 };
 
-enum err MUST_USE signal_new(struct signal **s, const struct signal_conf *conf, char why[256]);
-void signal_free(struct signal *s);
+enum err MUST_USE signalling_new(struct signalling **s, const struct signalling_conf *conf, char why[256]);
+void signalling_free(struct signalling *s);
 /* struct pipe_ops.signalling. Any worker's thread. */
-enum pipe_word signal_take(struct signal *s, unsigned int side, const struct packet *p, uint64_t now_ms,
-			   uint64_t wall_ms, struct wr *answer);
+enum pipe_word signalling_take(struct signalling *s, unsigned int side, const struct packet *p,
+			       uint64_t now_ms, uint64_t wall_ms, struct wr *answer);
 /* Once a second: what was refused, as events; counters. */
-void signal_tell(struct signal *s);
+void signalling_tell(struct signalling *s);

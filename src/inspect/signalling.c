@@ -1,4 +1,4 @@
-#include "inspect/signal.h"
+#include "inspect/signalling.h"
 
 #include "base/log.h"
 #include "base/metric.h"
@@ -22,9 +22,9 @@ struct refusal {
 	bool observed;
 };
 
-struct signal {
+struct signalling {
 	pthread_mutex_t lock;
-	struct signal_conf conf;
+	struct signalling_conf conf;
 	struct sightings *seen;
 	struct gtpc *gtpc;
 	uint64_t renewed_ms;
@@ -34,9 +34,9 @@ struct signal {
 	struct gtpc_counts told;
 };
 
-enum err signal_new(struct signal **to, const struct signal_conf *conf, char why[256])
+enum err signalling_new(struct signalling **to, const struct signalling_conf *conf, char why[256])
 {
-	struct signal *s = calloc(1, sizeof *s);
+	struct signalling *s = calloc(1, sizeof *s);
 	struct gtpc_conf g = { .waiting_max = 16384, .gateways_max = 8, .late_ms = 60000 };
 	const struct book *book = conf->read ? serving_book(conf->read) : &book_empty;
 	enum err err = gtp_categories(&g.ops, view_of(conf->categories ? conf->categories : ""), why);
@@ -54,11 +54,11 @@ enum err signal_new(struct signal **to, const struct signal_conf *conf, char why
 	}
 	if (!err)
 		snprintf(why, 256, "inspect: out of memory");
-	signal_free(s);
+	signalling_free(s);
 	return err ? err : ERR_FULL;
 }
 
-void signal_free(struct signal *s)
+void signalling_free(struct signalling *s)
 {
 	if (!s)
 		return;
@@ -76,8 +76,8 @@ static struct view address_view(const uint8_t a[ADDRESS_BYTES])
 	return address_is4(a) ? (struct view){ a + 12, 4 } : (struct view){ a, ADDRESS_BYTES };
 }
 
-static void note(struct signal *s, const struct gtpc_result *r, const struct packet *p, unsigned int check,
-		 bool observed)
+static void note(struct signalling *s, const struct gtpc_result *r, const struct packet *p,
+		 unsigned int check, bool observed)
 {
 	const struct check_row *row = &check_rows[check];
 	struct refusal *x = s->refusal;
@@ -99,7 +99,7 @@ static void note(struct signal *s, const struct gtpc_result *r, const struct pac
 	address_text(p->flow.from, x->from);
 }
 
-static void note_result(struct signal *s, const struct gtpc_result *r, const struct packet *p)
+static void note_result(struct signalling *s, const struct gtpc_result *r, const struct packet *p)
 {
 	if (r->err || !r->judged)
 		return;
@@ -111,8 +111,8 @@ static void note_result(struct signal *s, const struct gtpc_result *r, const str
 	}
 }
 
-enum pipe_word signal_take(struct signal *s, unsigned int side, const struct packet *p, uint64_t now_ms,
-			   uint64_t wall_ms, struct wr *answer)
+enum pipe_word signalling_take(struct signalling *s, unsigned int side, const struct packet *p,
+			       uint64_t now_ms, uint64_t wall_ms, struct wr *answer)
 {
 	struct gtpc_packet g = {
 		.payload = p->payload, .from = address_view(p->flow.from), .to = address_view(p->flow.to),
@@ -146,7 +146,7 @@ static void write_refusal(const struct refusal *x)
 	    kv_num("n", x->n), kv_id("imsi", x->imsi), kv_text("from", x->from), kv_num("cause", x->cause));
 }
 
-void signal_tell(struct signal *s)
+void signalling_tell(struct signalling *s)
 {
 	struct refusal x[REFUSALS];
 	const struct gtpc_counts *c;
