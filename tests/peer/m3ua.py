@@ -48,6 +48,7 @@ class Peer:
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.got, self.said, self.active, self.answer = queue.Queue(), queue.Queue(), threading.Event(), None
+        self.frames = []  # all that came, as it came
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
         if asks:
@@ -74,6 +75,7 @@ class Peer:
             data += more
             while len(data) >= 8 and len(data) >= struct.unpack_from(">I", data, 4)[0]:
                 n = struct.unpack_from(">I", data, 4)[0]
+                self.frames.append(data[:n])
                 self._take(data[2:4], data[8:n])
                 data = data[n:]
 
