@@ -152,6 +152,8 @@ static enum err open_keeper(struct role_env *e, char why[256])
 		.data_dir = e->conf.data_dir,
 		.tac_most = e->conf.tac_most,
 		.list_change = e->conf.list_change,
+		.job_share = e->conf.job_share,
+		.job_few = e->conf.job_few,
 		.socket_group = e->conf.keeper_group[0] ? e->conf.keeper_group : NULL,
 		.cache_mb = e->conf.keeper_cache_mb,
 	};

@@ -60,6 +60,8 @@ static enum err start(struct keeper *k, const struct keeper_conf *conf, char why
 	if (!err)
 		err = keeper_open_serving(k, why);
 	if (!err)
+		err = keeper_bulk_open(k, conf, why);
+	if (!err)
 		err = keeper_holds_open(k, why);
 	return err ? err : keeper_listen(k, conf->socket_group, why);
 }
@@ -109,6 +111,7 @@ void keeper_free(struct keeper *k)
 	if (k->serving)
 		serving_finish(k->serving);
 	keeper_lists_close(k);
+	jobs_close(k->jobs);
 	store_close(k->store);
 	if (k->lock_fd >= 0)
 		close(k->lock_fd);

@@ -12,6 +12,8 @@ struct keeper_conf {
 	uint8_t own_plmn_n;
 	uint32_t tac_most;    /* devices of a TAC that one import may blacklist unasked; 0: 100000 */
 	uint32_t list_change; /* per cent that one import may change a bulk list by; 0: 50 */
+	uint32_t job_share;   /* per cent of a tenant's SIMs that a job may touch unasked; 0: all */
+	uint32_t job_few;     /* so many it always may */
 	/* The user (portal) whose clients are believed who their person is (KEEP_ACTOR); NULL =
 	 * nobody. All others act in the name of their own user (SO_PEERCRED). */
 	const char *portal_user;

@@ -1,6 +1,7 @@
 /* What the files of the keeper share. */
 #pragma once
 #include "keeper/keeper.h"
+#include "records/jobs.h"
 #include "records/store.h"
 #include "wire/keep.h"
 
@@ -44,6 +45,8 @@ struct keeper {
 	uint64_t repack_seq;   /* the change whose subscriptions are being packed anew; 0 = none */
 	int64_t repack_after;  /* so far */
 	bool more;             /* it goes on as soon as nobody asks */
+	struct jobs *jobs;     /* bulk jobs */
+	uint64_t jobs_due_ms;  /* when the next step of one is; UINT64_MAX: there is none */
 	struct keeper_job *job[JOB_MAX];
 	pthread_mutex_t job_lock;
 	bool stop;
@@ -98,6 +101,12 @@ void keeper_jobs_end(struct keeper *k);
 const char *keeper_narrows(const struct keep *req); /* to whom; NULL: it is no such request */
 bool keeper_allows(const char *user, const struct keep *req);
 enum err MUST_USE keeper_narrow(struct ask *a);
+
+/* bulk.c: bulk jobs. */
+enum err MUST_USE keeper_bulk_open(struct keeper *k, const struct keeper_conf *conf, char why[256]);
+enum err MUST_USE keeper_bulk(struct ask *a);
+void keeper_bulk_step(struct keeper *k);	   /* one, if it is due */
+int keeper_bulk_wait(const struct keeper *k, int most); /* milliseconds until it is, at most so many */
 
 /* note.c: an entry of the journal about what is no record. */
 enum err MUST_USE keeper_note(struct ask *a);

@@ -360,12 +360,15 @@ void keeper_run(struct keeper *k)
 	struct epoll_event events[EVENTS_MAX];
 
 	while (!k->stop) {
-		int n = epoll_wait(k->epoll_fd, events, EVENTS_MAX, k->more ? 0 : TICK_MS);
+		int n = epoll_wait(k->epoll_fd, events, EVENTS_MAX,
+				   k->more ? 0 : keeper_bulk_wait(k, TICK_MS));
 
 		for (int i = 0; i < n; i++)
 			event(k, &events[i]);
 		if (k->more && n == 0)
 			go_on(k);
+		else if (!k->more)
+			keeper_bulk_step(k);
 		tick(k);
 	}
 }

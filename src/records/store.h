@@ -76,6 +76,8 @@ struct import {
 	const struct view *fixed;
 	size_t fixed_n;
 	void (*bad)(void *ctx, uint64_t line, const char *reason);
+	/* What is done with a row; NULL: store_edit. */
+	enum err (*edit)(void *ctx, const struct who *who, const struct edit *e, struct say *s);
 	void *ctx;
 	uint64_t done, refused;
 };

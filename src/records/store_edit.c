@@ -115,8 +115,9 @@ static void detail(struct store *st, struct wr *w, const struct row *old, const 
 	char head[64];
 
 	wr_view(w, VIEW("{"));
-	if (who->approval) {
-		snprintf(head, sizeof head, "\"approval\":%llu", (unsigned long long)who->approval);
+	if (who->approval || st->job) {
+		snprintf(head, sizeof head, "\"%s\":%llu", st->job ? "job" : "approval",
+			 (unsigned long long)(st->job ? st->job : who->approval));
 		wr_view(w, view_of(head));
 	}
 	for (unsigned int c = 0; c < model_n(o); c++) {
@@ -282,7 +283,14 @@ static enum err four_eyes(struct store *st, const struct who *who, const struct 
 {
 	uint8_t room[REQUEST_MAX];
 	struct wr w = { .p = room, .cap = sizeof room };
+	struct say reason = *s;
 
+	if (st->job && st->job_approved)
+		return ERR_OK; /* the second person agreed to the job, of which this is a row */
+	if (st->job) {
+		say(s, "%.180s needs a second person, and the job has none", reason.text);
+		return ERR_REFUSED;
+	}
 	request_text(&w, e);
 	if (w.err || who->actor.n == 0 || who->actor.n > 127) {
 		say(s, "request too long for an approval, or from nobody");
@@ -374,42 +382,80 @@ static enum err join_batch(struct store *st, struct row *new, struct say *s)
 	return err;
 }
 
-enum err store_edit(struct store *st, const struct who *who, const struct edit *e, uint64_t *approval,
-		    struct say *s)
-{
-	struct row old, new, *was = &old, *is = &new;
-	enum err err = prepare(st, e, &old, &new, s);
+/* The step that an edit asks for, as far as the rules of the record's own fields: from what it is to what it
+ * shall be. `was` or `is` NULL: it is made, or deleted. */
+struct step {
+	struct row old, new, *was, *is;
+};
 
-	*approval = 0;
+static enum err form(struct store *st, const struct who *who, const struct edit *e, struct step *x,
+		     struct say *s)
+{
+	enum err err = prepare(st, e, &x->old, &x->new, s);
+
 	if (!err)
-		err = scope_before(st, who, e, old.id ? &old : NULL, s);
+		err = scope_before(st, who, e, x->old.id ? &x->old : NULL, s);
 	if (err)
 		return err;
-	was = old.id ? &old : NULL;
-	if (e->mode == EDIT_DELETE) {
-		is = NULL;
-	} else if (was) {
-		new = old; /* cells keep pointing into old.room, which outlives them */
-	}
-	for (size_t i = 0; is && i < e->pair_n && !err; i++)
-		err = apply(is, e->pair[i], row_key(is), s);
-	if (!err && is && !was && e->object == OBJ_SUBSCRIPTION && !says_partition(e))
-		err = join_batch(st, is, s);
-	if (!err && is && !was)
-		err = row_complete(is, s);
-	if (!err && is && !scope_has(st, who->tenant, is)) {
+	x->was = x->old.id ? &x->old : NULL;
+	x->is = e->mode == EDIT_DELETE ? NULL : &x->new;
+	if (x->is && x->was)
+		x->new = x->old; /* cells keep pointing into old.room, which outlives them */
+	for (size_t i = 0; x->is && i < e->pair_n && !err; i++)
+		err = apply(x->is, e->pair[i], row_key(x->is), s);
+	if (!err && x->is && !x->was && e->object == OBJ_SUBSCRIPTION && !says_partition(e))
+		err = join_batch(st, x->is, s);
+	if (!err && x->is && !x->was)
+		err = row_complete(x->is, s);
+	if (!err && x->is && !scope_has(st, who->tenant, x->is)) {
 		say(s, "tenant: not another's");
 		err = ERR_REFUSED;
 	}
-	if (!err && was && is && same(was, is))
+	return err;
+}
+
+static enum err judge(struct store *st, const struct step *x, struct say *s)
+{
+	enum err err = rule_judge(st, x->was, x->is, s);
+
+	return err || !x->is ? err : quota_judge(st, x->was, x->is, s);
+}
+
+enum err store_edit(struct store *st, const struct who *who, const struct edit *e, uint64_t *approval,
+		    struct say *s)
+{
+	struct step x;
+	enum err err = form(st, who, e, &x, s);
+
+	*approval = 0;
+	if (err)
+		return err;
+	if (x.was && x.is && same(x.was, x.is))
 		return ERR_OK; /* nothing changes: nothing to ask, nothing to tell */
-	if (!err)
-		err = rule_judge(st, was, is, s);
-	if (!err && is)
-		err = quota_judge(st, was, is, s);
-	if (!err && rule_four_eyes(st, was, is, who->now_ms, s))
+	err = judge(st, &x, s);
+	if (!err && rule_four_eyes(st, x.was, x.is, who->now_ms, s))
 		err = four_eyes(st, who, e, approval, s);
-	return err ? err : carry_out(st, who, e, was, is, s);
+	return err ? err : carry_out(st, who, e, x.was, x.is, s);
+}
+
+enum err store_try(struct store *st, const struct who *who, const struct edit *e,
+		   void (*look)(void *ctx, const struct trial *t), void *ctx, struct say *s)
+{
+	struct trial t = { 0 };
+	struct step x;
+	enum err err = form(st, who, e, &x, s);
+
+	if (err)
+		return err;
+	t.was = x.was;
+	t.is = x.is;
+	t.same = x.was && x.is && same(x.was, x.is);
+	err = t.same ? ERR_OK : judge(st, &x, s);
+	if (err)
+		return err;
+	t.second = !t.same && rule_four_eyes(st, x.was, x.is, who->now_ms, s);
+	look(ctx, &t);
+	return ERR_OK;
 }
 
 struct view request_line(struct view *left)

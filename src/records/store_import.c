@@ -148,7 +148,9 @@ static enum err one(struct store *st, const struct who *who, struct import *in, 
 	for (size_t i = 0; i < in->fixed_n && i < EDIT_PAIRS; i++)
 		pair[e.pair_n++] = in->fixed[i];
 	err = read_line(line, c, pair, &e.pair_n, &e.key, s);
-	return err ? err : store_edit(st, who, &e, &approval, s);
+	if (err)
+		return err;
+	return in->edit ? in->edit(in->ctx, who, &e, s) : store_edit(st, who, &e, &approval, s);
 }
 
 enum err store_import(struct store *st, const struct who *who, struct import *in, struct say *s)

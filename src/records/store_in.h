@@ -67,6 +67,8 @@ struct store {
 	struct sub_row *fresh_sub;   /* of each, its row; imsi 0: read it */
 	uint64_t fresh_first;
 	size_t fresh_n;
+	uint64_t job;      /* edits are rows of this job; 0: of none */
+	bool job_approved; /* a second person agreed to it */
 };
 #define FRESH_MAX 16384
 
@@ -87,6 +89,20 @@ enum err MUST_USE store_layout(struct store *st, char why[256]);
 /* Then, when rows can be read and written: choices whose numbers have moved, by their names; what was done
  * goes into the journal. */
 enum err MUST_USE store_layout_settle(struct store *st, uint64_t now_ms, char why[256]);
+
+/* store_edit.c: what an edit would come to, changing nothing. OK: `look` is told; else it would be
+ * refused. */
+struct trial {
+	const struct row *was, *is; /* either may be NULL */
+	bool same;                  /* nothing changes */
+	bool second;                /* a second person must agree */
+};
+enum err MUST_USE store_try(struct store *st, const struct who *who, const struct edit *e,
+			    void (*look)(void *ctx, const struct trial *t), void *ctx, struct say *s);
+
+/* store_keys.c: keys, a line each, of the records that meet the page's filters ("value*": begins with) among
+ * the next `max` behind `after`; `next`: the last one looked at, empty when that was all. */
+enum err MUST_USE store_keys(struct store *st, struct page *p, struct wr *w, struct say *s);
 
 /* store_row.c: rows, MACs and seals */
 enum err MUST_USE store_find(struct store *st, enum object o, struct view key, struct row *r);
