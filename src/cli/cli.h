@@ -16,6 +16,8 @@ int cmd_watch(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_alarms(int argc, char **argv);
 int cmd_job(int argc, char **argv);
+int cmd_duties(int argc, char **argv);
+int cmd_may(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_audit(int argc, char **argv);

@@ -1,14 +1,12 @@
 #include "cli/roles.h"
 
 #include "base/log.h"
-#include "base/metric.h"
 #include "cli/supervise.h"
 #include "crypto/master.h"
 
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/resource.h>
 
@@ -76,14 +74,6 @@ enum err roles_partitions(const struct conf_list *list, struct edge_conf *to, ch
 	return ERR_OK;
 }
 
-/* For whoever watches it come near (R-5.8.4.b). */
-static void certificate_ends(struct tls *t)
-{
-	int days = tls_days_left(t);
-
-	metric_set(M_CERTIFICATE_ENDS, 0, (uint64_t)(time(NULL) + (time_t)days * 86400));
-}
-
 static enum err open_tls(struct role_env *e, char why[256])
 {
 	const struct conf *c = &e->conf;
@@ -99,18 +89,12 @@ static enum err open_tls(struct role_env *e, char why[256])
 		return ERR_FULL;
 	}
 	e->tls = tls_new(&f, &err, why);
-	if (!err)
-		certificate_ends(e->tls);
 	return err;
 }
 
 static enum err renew_tls(struct role_env *e, const struct tls_pems *p, char why[256])
 {
-	enum err err = tls_renew(e->tls, p, why);
-
-	if (!err)
-		certificate_ends(e->tls);
-	return err;
+	return tls_renew(e->tls, p, why);
 }
 
 static enum err open_signer(struct role_env *e, char why[256])

@@ -349,7 +349,8 @@ static enum err (*const handlers[])(struct ask *a) = {
 	[KEEP_STATE] = do_state, [KEEP_CONFIRM] = do_confirm, [KEEP_VERIFY] = do_verify,
 	[KEEP_JOURNAL] = do_journal, [KEEP_PENDING] = do_pending, [KEEP_MODEL] = do_model,
 	[KEEP_LISTS] = do_lists, [KEEP_NOTE] = keeper_note, [KEEP_HOLD] = do_hold,
-	[KEEP_NARROW] = keeper_narrow, [KEEP_JOB] = keeper_bulk,
+	[KEEP_NARROW] = keeper_narrow, [KEEP_JOB] = keeper_bulk, [KEEP_DUTIES] = keeper_duties,
+	[KEEP_MAY] = keeper_may,
 };
 
 /* Who asks: the socket says which user; only the portal's user is believed who its person is. */

@@ -80,7 +80,7 @@ static enum err result(struct ask *a, uint64_t id, bool failed)
 {
 	uint64_t next = 0;
 	enum err err =
-	    jobs_result(a->k->jobs, id, (struct view){0}, number(a->req->text[KEEP_AFTER]), failed,
+	    jobs_result(a->k->jobs, id, a->who.tenant, number(a->req->text[KEEP_AFTER]), failed,
 			a->body, &next, a->say);
 
 	if (!err && next) {
@@ -94,7 +94,7 @@ static enum err list(struct ask *a)
 {
 	uint64_t most = a->req->num[KEEP_MOST];
 
-	return jobs_list(a->k->jobs, (struct view){0}, number(a->req->text[KEEP_AFTER]),
+	return jobs_list(a->k->jobs, a->who.tenant, number(a->req->text[KEEP_AFTER]),
 			 most > 0 && most < 200 ? (size_t)most : 100, a->body);
 }
 
@@ -118,7 +118,7 @@ enum err keeper_bulk(struct ask *a)
 	if (view_eq(mode, VIEW("list")))
 		return list(a);
 	if (view_eq(mode, VIEW("show")))
-		return jobs_show(a->k->jobs, id, (struct view){0}, a->body, a->say);
+		return jobs_show(a->k->jobs, id, a->who.tenant, a->body, a->say);
 	if (view_eq(mode, VIEW("rows")) || view_eq(mode, VIEW("end")))
 		return jobs_lines(a->k->jobs, &a->who, id, a->req->text[KEEP_LINES],
 				  view_eq(mode, VIEW("end")), a->say);

@@ -45,6 +45,7 @@ struct keeper {
 	uint64_t repack_seq;   /* the change whose subscriptions are being packed anew; 0 = none */
 	int64_t repack_after;  /* so far */
 	bool more;             /* it goes on as soon as nobody asks */
+	uint64_t duty_ms;      /* when duties were looked at last */
 	struct jobs *jobs;     /* bulk jobs */
 	uint64_t jobs_due_ms;  /* when the next step of one is; UINT64_MAX: there is none */
 	struct keeper_job *job[JOB_MAX];
@@ -107,6 +108,11 @@ enum err MUST_USE keeper_bulk_open(struct keeper *k, const struct keeper_conf *c
 enum err MUST_USE keeper_bulk(struct ask *a);
 void keeper_bulk_step(struct keeper *k);	   /* one, if it is due */
 int keeper_bulk_wait(const struct keeper *k, int most); /* milliseconds until it is, at most so many */
+
+/* duty.c: what is due; may a tenant's data be used. Once an hour: what is late becomes an event. */
+enum err MUST_USE keeper_duties(struct ask *a);
+enum err MUST_USE keeper_may(struct ask *a);
+void keeper_duty_tick(struct keeper *k, uint64_t now_ms);
 
 /* note.c: an entry of the journal about what is no record. */
 enum err MUST_USE keeper_note(struct ask *a);

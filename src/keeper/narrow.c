@@ -28,7 +28,8 @@ static bool api_may(const struct keep *req)
 {
 	static const uint32_t ops = 1U << KEEP_GET | 1U << KEEP_LIST | 1U << KEEP_SET | 1U << KEEP_DELETE |
 				    1U << KEEP_CONFIRM | 1U << KEEP_JOURNAL | 1U << KEEP_PENDING |
-				    1U << KEEP_MODEL | 1U << KEEP_STATE | 1U << KEEP_VERIFY;
+				    1U << KEEP_MODEL | 1U << KEEP_STATE | 1U << KEEP_VERIFY |
+				    1U << KEEP_JOB | 1U << KEEP_DUTIES | 1U << KEEP_MAY;
 
 	if (req->op == KEEP_NOTE)
 		return view_eq(req->text[KEEP_MODE], VIEW("sign-in")) && req->text[KEEP_ACTOR].n > 0;

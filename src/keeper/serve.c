@@ -341,6 +341,7 @@ static void tick(struct keeper *k)
 	if (k->serving)
 		serving_tick(k->serving, now);
 	keeper_holds_tick(k);
+	keeper_duty_tick(k, now);
 	metric_add(M_RECORDS_TAMPERED, 0, store_sweep(k->store, &k->sweep, SWEEP_ROWS));
 	store_prune(k->store, FEED_KEEP);
 }

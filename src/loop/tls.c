@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define CERT_LIST_MAX (32 * 1024) /* bytes of a peer's chain */
 #define CHAIN_DEPTH   5
@@ -88,6 +89,14 @@ static enum err read_all(const struct tls_files *f, struct tls_pems *p, char why
 	return err;
 }
 
+/* For whoever watches it come near (R-5.8.4.b). */
+static void say_end(struct tls *t)
+{
+	time_t now = time(NULL);
+
+	metric_set(M_CERTIFICATE_ENDS, 0, (uint64_t)now + (uint64_t)((int64_t)tls_days_left(t) * 86400));
+}
+
 struct tls *tls_new(const struct tls_files *f, enum err *err, char why[256])
 {
 	struct tls *t = calloc(1, sizeof *t);
@@ -107,8 +116,10 @@ struct tls *tls_new(const struct tls_files *f, enum err *err, char why[256])
 	tls_forget(&p.key);
 	tls_forget(&p.ca);
 	tls_forget(&p.crl);
-	if (!*err)
+	if (!*err) {
+		say_end(t);
 		return t;
+	}
 	tls_free(t);
 	return NULL;
 }
@@ -124,6 +135,7 @@ enum err tls_renew(struct tls *t, const struct tls_pems *p, char why[256])
 	t->ctx = ctx;
 	pthread_mutex_unlock(&t->lock);
 	SSL_CTX_free(old); /* each open connection holds it as well */
+	say_end(t);
 	return ERR_OK;
 }
 

@@ -140,6 +140,8 @@ enum err jobs_new(struct jobs *j, const struct who *who, const struct job_new *n
 	if (!err)
 		err = text_ok(b, T_ACTOR, who->actor, 128, "actor", s);
 	if (!err)
+		err = text_ok(b, T_TENANT, who->tenant, NAME_MAX_BYTES, "tenant", s);
+	if (!err)
 		err = text_ok(b, T_HEADER, trimmed(n->header), 2048, "header", s);
 	if (!err)
 		err = text_ok(b, T_NOTE, n->note, 128, "note", s);
@@ -173,7 +175,8 @@ static enum err get(struct jobs *j, const struct who *who, uint64_t id, struct s
 {
 	enum err err = jobs_load(j, id, &j->job);
 
-	(void)who;
+	if (!err && who->tenant.n > 0 && !view_eq(who->tenant, view_of(j->job.text[T_TENANT])))
+		err = ERR_NOT_FOUND; /* nobody learns here what others do */
 	if (err == ERR_NOT_FOUND)
 		say(s, "job %llu: there is none of that number", (unsigned long long)id);
 	else if (err)

@@ -20,6 +20,7 @@ static enum err gather(struct jobs *j, struct job *b, struct say *s)
 	view_text(view_of(b->text[T_WHY]), after, sizeof after);
 	p.filter_n = jobs_pairs(text, pair);
 	p.after = view_of(after);
+	p.tenant = view_of(b->text[T_TENANT]);
 	err = store_keys(j->st, &p, &w, s);
 	if (!err && w.n > 0)
 		err = jobs_add_lines(j, b, wr_done(&w), s);
@@ -41,7 +42,9 @@ static enum err carry_out(struct jobs *j, struct job *b, uint64_t now_ms, struct
 {
 	struct view pair[EDIT_PAIRS], lines;
 	char pairs[JOB_TEXT];
-	const struct who who = {.actor = view_of(b->text[T_STARTER]), .now_ms = now_ms};
+	const struct who who = {.actor = view_of(b->text[T_STARTER]),
+				.now_ms = now_ms,
+				.tenant = view_of(b->text[T_TENANT])};
 	struct import in = {.object = model_object(view_of(b->text[T_OBJECT])),
 			    .mode = EDIT_CHANGE,
 			    .header = view_of(b->text[T_HEADER]),

@@ -116,7 +116,9 @@ enum err jobs_try(struct jobs *j, struct job *b, uint64_t now_ms, struct say *s)
 {
 	struct view pair[EDIT_PAIRS], lines;
 	char pairs[JOB_TEXT];
-	const struct who who = {.actor = view_of(b->text[T_ACTOR]), .now_ms = now_ms};
+	const struct who who = {.actor = view_of(b->text[T_ACTOR]),
+				.now_ms = now_ms,
+				.tenant = view_of(b->text[T_TENANT])};
 	struct import in = {.object = model_object(view_of(b->text[T_OBJECT])),
 			    .mode = EDIT_CHANGE,
 			    .header = view_of(b->text[T_HEADER]),

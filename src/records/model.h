@@ -43,8 +43,9 @@ enum model_kind {
 };
 
 /* F_LATER: not among the columns of the first release. A store without it gets it, with its default; so it
- * is neither F_NEED nor F_ONE. F_HIDE: the journal says that it changed, never what it is. */
-enum column_flag { F_NEED = 1, F_ONE = 2, F_LATER = 4, F_HIDE = 8 };
+ * is neither F_NEED nor F_ONE. F_HIDE: the journal says that it changed, never what it is. Nobody but the
+ * keeper fills in F_BY, who made the record, F_LAST, who changed it last, and F_AT, when it was made. */
+enum column_flag { F_NEED = 1, F_ONE = 2, F_LATER = 4, F_HIDE = 8, F_BY = 16, F_LAST = 32, F_AT = 64 };
 
 /* The choices of USER_ROLE, USER_STATE, CRED_KIND, in their order. */
 enum user_role {

@@ -123,6 +123,22 @@ enum err MUST_USE store_approvals(struct store *st, uint64_t now_ms, struct view
 enum err MUST_USE store_note(struct store *st, const struct who *who, struct view action, struct view object,
 			     struct view key, struct view detail);
 
+/* May the data of this tenant's devices (of `imsi` alone, or empty) be used for `purpose` (of PURPOSES) in
+ * the country `mcc` (or empty)? ERR_REFUSED with the reason: no agreement in force (R-4.b), a consent
+ * withdrawn or missing (R-4.d), forbidden there (R-1.3.c). What an override allows is written into the
+ * journal. */
+struct use {
+	struct view tenant, purpose, imsi, mcc;
+};
+enum err MUST_USE store_may(struct store *st, const struct who *who, const struct use *u, struct say *s);
+
+/* What is due, and what is missing, as a JSON array, of one tenant if it is not empty: deadlines of
+ * incidents (R-5.8.3.g), assessments (R-2.h), agreements and requests (R-4.a, R-4.b), nominations to look at
+ * again. Each that is late, but for what is missing, is told to `late`. */
+enum err MUST_USE store_duties(struct store *st, uint64_t now_s, struct view tenant, struct wr *w,
+			       void (*late)(void *ctx, const char *duty, struct view key, uint64_t due_s),
+			       void *ctx);
+
 struct store_status {
 	uint64_t feed;           /* the last change */
 	uint64_t oldest;         /* the oldest change still kept */

@@ -36,6 +36,10 @@ static enum err apply(struct row *r, struct view pair, struct view key, struct s
 		    (const char *)name.p, model_objects[r->object].name);
 		return ERR_VALUE;
 	}
+	if (model_columns[model_objects[r->object].first + (unsigned int)c].flags & (F_BY | F_LAST | F_AT)) {
+		say(s, "%.*s: is filled in by the keeper alone", (int)name.n, (const char *)name.p);
+		return ERR_REFUSED;
+	}
 	value = (struct view){ is + 1, pair.n - name.n - 1 };
 	if (c == 0 && key.n > 0 && r->id && !view_eq(value, key)) {
 		say(s, "%.*s: the key of a record does not change", (int)name.n, (const char *)name.p);
@@ -285,8 +289,8 @@ static enum err four_eyes(struct store *st, const struct who *who, const struct 
 	struct wr w = { .p = room, .cap = sizeof room };
 	struct say reason = *s;
 
-	if (st->job && st->job_approved)
-		return ERR_OK; /* the second person agreed to the job, of which this is a row */
+	if (st->agreed || (st->job && st->job_approved))
+		return ERR_OK; /* the second person agreed to what this is a part of */
 	if (st->job) {
 		say(s, "%.180s needs a second person, and the job has none", reason.text);
 		return ERR_REFUSED;
@@ -327,9 +331,11 @@ static enum err carry_out(struct store *st, const struct who *who, const struct 
 		err = hold_apply(st, who, old, new, s);
 	if (!err)
 		err = store_journal_add(st, &entry);
-	if (err)
+	if (err) {
 		say(s, "records: %.200s", sqlite3_errmsg(st->db));
-	return err ? ERR_IO : ERR_OK;
+		return ERR_IO;
+	}
+	return care_apply(st, who, old, new, s);
 }
 
 static bool says_partition(const struct edit *e)
@@ -341,45 +347,6 @@ static bool says_partition(const struct edit *e)
 			return true;
 	}
 	return false;
-}
-
-/* Most networks have no partition: no subscription need be looked up among the ranges then. */
-static bool has_batches(struct store *st)
-{
-	sqlite3_stmt *q;
-
-	if (st->batches_known)
-		return st->batches;
-	q = store_prepare(st, "SELECT 1 FROM imsi_range WHERE partition <> 0 LIMIT 1");
-	st->batches = !q || sqlite3_step(q) != SQLITE_DONE;
-	st->batches_known = q != NULL;
-	sqlite3_finalize(q);
-	return st->batches;
-}
-
-/* A new subscription belongs to the partition of its range's batch, if the request says no other
- * (R-5.1.h, R-5.1.i). */
-static enum err join_batch(struct store *st, struct row *new, struct say *s)
-{
-	struct view imsi = row_key(new);
-	struct row range;
-	enum err err = ERR_OK;
-
-	if (!has_batches(st))
-		return ERR_OK;
-	sqlite3_bind_text(st->batch_of, 1, (const char *)imsi.p, (int)imsi.n, SQLITE_STATIC);
-	if (sqlite3_step(st->batch_of) == SQLITE_ROW) {
-		err = store_find_id(st, OBJ_RANGE, sqlite3_column_int64(st->batch_of, 0), &range);
-		if (!err && range.tampered) {
-			store_tampered(&range);
-			say(s, "range: was changed behind Merlon's back (R-3.1.c)");
-			err = ERR_CORRUPT;
-		}
-		if (!err)
-			row_cell(new, COL_SUB_PARTITION)->num = row_at(&range, COL_RANGE_PART)->num;
-	}
-	sqlite3_reset(st->batch_of);
-	return err;
 }
 
 /* The step that an edit asks for, as far as the rules of the record's own fields: from what it is to what it
@@ -404,7 +371,7 @@ static enum err form(struct store *st, const struct who *who, const struct edit 
 	for (size_t i = 0; x->is && i < e->pair_n && !err; i++)
 		err = apply(x->is, e->pair[i], row_key(x->is), s);
 	if (!err && x->is && !x->was && e->object == OBJ_SUBSCRIPTION && !says_partition(e))
-		err = join_batch(st, x->is, s);
+		err = batch_join(st, x->is, s);
 	if (!err && x->is && !x->was)
 		err = row_complete(x->is, s);
 	if (!err && x->is && !scope_has(st, who->tenant, x->is)) {
@@ -414,10 +381,12 @@ static enum err form(struct store *st, const struct who *who, const struct edit 
 	return err;
 }
 
-static enum err judge(struct store *st, const struct step *x, struct say *s)
+static enum err judge(struct store *st, const struct who *who, const struct step *x, struct say *s)
 {
 	enum err err = rule_judge(st, x->was, x->is, s);
 
+	if (!err)
+		err = care_judge(st, who, x->was, x->is, s);
 	return err || !x->is ? err : quota_judge(st, x->was, x->is, s);
 }
 
@@ -432,7 +401,9 @@ enum err store_edit(struct store *st, const struct who *who, const struct edit *
 		return err;
 	if (x.was && x.is && same(x.was, x.is))
 		return ERR_OK; /* nothing changes: nothing to ask, nothing to tell */
-	err = judge(st, &x, s);
+	if (x.is)
+		care_sign(who, x.was, x.is);
+	err = judge(st, who, &x, s);
 	if (!err && rule_four_eyes(st, x.was, x.is, who->now_ms, s))
 		err = four_eyes(st, who, e, approval, s);
 	return err ? err : carry_out(st, who, e, x.was, x.is, s);
@@ -450,7 +421,7 @@ enum err store_try(struct store *st, const struct who *who, const struct edit *e
 	t.was = x.was;
 	t.is = x.is;
 	t.same = x.was && x.is && same(x.was, x.is);
-	err = t.same ? ERR_OK : judge(st, &x, s);
+	err = t.same ? ERR_OK : judge(st, who, &x, s);
 	if (err)
 		return err;
 	t.second = !t.same && rule_four_eyes(st, x.was, x.is, who->now_ms, s);

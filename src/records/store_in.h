@@ -69,6 +69,7 @@ struct store {
 	size_t fresh_n;
 	uint64_t job;      /* edits are rows of this job; 0: of none */
 	bool job_approved; /* a second person agreed to it */
+	bool agreed;       /* edits follow from one that two people agreed to */
 };
 #define FRESH_MAX 16384
 
@@ -100,8 +101,9 @@ struct trial {
 enum err MUST_USE store_try(struct store *st, const struct who *who, const struct edit *e,
 			    void (*look)(void *ctx, const struct trial *t), void *ctx, struct say *s);
 
-/* store_keys.c: keys, a line each, of the records that meet the page's filters ("value*": begins with) among
- * the next `max` behind `after`; `next`: the last one looked at, empty when that was all. */
+/* store_keys.c: keys, a line each, of the records of the page's tenant that meet its filters ("value*":
+ * begins with) among the next `max` behind `after`; `next`: the last one looked at, empty when that was
+ * all. */
 enum err MUST_USE store_keys(struct store *st, struct page *p, struct wr *w, struct say *s);
 
 /* store_row.c: rows, MACs and seals */
@@ -152,6 +154,20 @@ void store_put_json(struct wr *w, const struct row *r, bool hidden);
 void store_put_csv(struct wr *w, const struct row *r);
 /* store_edit.c: the next line of a pending request. */
 struct view request_line(struct view *left);
+
+/* store_batch.c: a new subscription belongs to the partition of its range's batch. */
+enum err MUST_USE batch_join(struct store *st, struct row *new, struct say *s);
+
+/* store_care.c: what clause 4 asks for (alarms, assessments, consents, incidents ...): what they may be and
+ * by whom; and what follows from one, in its transaction. `old` or `new` may be NULL. */
+enum err MUST_USE care_judge(struct store *st, const struct who *who, const struct row *old,
+			     const struct row *new, struct say *s);
+enum err MUST_USE care_apply(struct store *st, const struct who *who, const struct row *old,
+			     const struct row *new, struct say *s);
+/* What needs a second person; NULL: nothing. */
+const char *care_four_eyes(const struct row *old, const struct row *new);
+/* Who made it, who changes it, when: of any record; borrows the actor's name. */
+void care_sign(const struct who *who, const struct row *old, struct row *new);
 
 /* store_log.c: journal and change feed */
 struct entry {

@@ -84,6 +84,9 @@ static sqlite3_stmt *ask(struct store *st, const struct page *p, const struct fi
 						 : " AND coalesce(\"%s\", '') = ?%zu",
 				      name, i + 3, name, i + 3);
 	}
+	if (p->tenant.n > 0)
+		n += (size_t)snprintf(sql + n, sizeof sql - n, " AND \"%s\" = ?%zu",
+				      model_columns[scope_column(p->object)].name, p->filter_n + 3);
 	snprintf(sql + n, sizeof sql - n, " ORDER BY \"%s\"", key);
 	q = store_prepare(st, sql);
 	if (!q)
@@ -100,6 +103,9 @@ static sqlite3_stmt *ask(struct store *st, const struct page *p, const struct fi
 					  f[i].text.n ? (const char *)f[i].text.p : "",
 					  (int)f[i].text.n, SQLITE_STATIC);
 	}
+	if (p->tenant.n > 0)
+		sqlite3_bind_text(q, (int)p->filter_n + 3, (const char *)p->tenant.p,
+				  (int)p->tenant.n, SQLITE_STATIC);
 	return q;
 }
 
@@ -113,6 +119,8 @@ enum err store_keys(struct store *st, struct page *p, struct wr *w, struct say *
 	int rc = SQLITE_DONE;
 
 	p->next[0] = 0;
+	if (p->tenant.n > 0 && scope_column(p->object) == COL_N)
+		return ERR_OK; /* nothing of it is a tenant's */
 	if (p->filter_n > FILTERS_MAX) {
 		say(s, "at most %d filters", FILTERS_MAX);
 		return ERR_FULL;

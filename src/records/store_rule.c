@@ -339,6 +339,14 @@ enum err rule_judge(struct store *st, const struct row *old, const struct row *n
 	case OBJ_TENANT:
 	case OBJ_EQUIPMENT:
 	case OBJ_PLATFORM:
+	case OBJ_ALARM:
+	case OBJ_CONSENT:
+	case OBJ_JURISDICTION:
+	case OBJ_OVERRIDE:
+	case OBJ_ASSESSMENT:
+	case OBJ_INCIDENT:
+	case OBJ_WISH:
+	case OBJ_NOMINATION:
 	case OBJ_HOST:
 	case OBJ_CREDENTIAL:
 	case OBJ_N:
@@ -433,5 +441,7 @@ bool rule_four_eyes(struct store *st, const struct row *old, const struct row *n
 		step = "greylisting";
 	if (step)
 		say(s, "%s a critical subscription (%s)", step, clause);
+	else if ((step = care_four_eyes(old, new)))
+		say(s, "%s", step);
 	return step != NULL;
 }
