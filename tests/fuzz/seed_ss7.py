@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Seeds for fuzz_m3ua, fuzz_sccp, fuzz_tcap and fuzz_map, by tests/attacks/ss7.py: seed_ss7.py FOLDER (the corpus)."""
+"""Seeds for fuzz_m3ua, fuzz_sccp, fuzz_tcap, fuzz_map, fuzz_ss7 and fuzz_hlr, by tests/attacks/ss7.py: seed_ss7.py FOLDER (the corpus)."""
 import pathlib
 import sys
 
@@ -30,6 +30,38 @@ def write(folder, name, data):
     (folder / name).write_bytes(data)
 
 
+def hlr():
+    """Conversations with the HLR of tests/unit/hlr_world.h; ffffffff is the identifier that it named last."""
+    last, us, them, sgsn = 0xffffffff, title("99970000", HLR), title("99901100", VLR), title("99901300", SGSN)
+    sms = seq(ctx(4, number("99970600")), ctx(2, number("99970123456")), octets(b"\1\0\x09\x91\x99\x79\0\0\xf1\0\0\1x"))
+
+    def asks(op, argument, ac, version=3, frm=them, user=b""):
+        return udt(us, frm, begin(9, invoke(op, argument), dialogue=aarq(context(ac, version), user) if version > 1 else b""))
+
+    def goes_on(*parts, frm=them):
+        return udt(us, frm, cont(9, last, *parts))
+    gprs = seq(octets(IMSI), octets(number("99901300")), octets(b"\4\x7f\0\0\1"), ctx(4, ctx(0, bytes(8)), made=True), ctx(8, b"\1"))
+    return {
+        "vectors3": [asks(56, seq(ctx(0, IMSI), integer(5), ctx(1, b""), seq(octets(bytes(16)), octets(bytes(14))), ctx(3, b"\1"),
+                                  ctx(4, b"\0\xf1\x10"), ctx(5, b"\2"), ctx(6, b"")), 14)],
+        "vectors2": [asks(56, octets(IMSI), 14, 2)] * 2,
+        "update": [asks(2, seq(octets(IMSI), ctx(1, VLR_NO), octets(number("99901100"))), 1), goes_on(result(no=1)),
+                   asks(57, seq(octets(IMSI)), 1), goes_on(error(36, no=1)),
+                   asks(67, ctx(3, octets(IMSI), ctx(0, number("99901100")), made=True), 27),
+                   asks(45, seq(ctx(0, number("99970123456")), ctx(1, b"\1"), ctx(2, VLR_NO)), 20)],
+        "gprs": [asks(23, gprs, 32, frm=sgsn), goes_on(result(7, seq(ctx(4, b"\6\x80\0\0")), no=1), frm=sgsn), goes_on(result(no=2), frm=sgsn)],
+        "begun": [udt(us, them, begin(9, dialogue=aarq(context(14, 3)))), goes_on(invoke(56, seq(ctx(0, IMSI), integer(1))))],
+        "devices": [asks(43, seq(octets(tbcd("3531660900000201"))), 13), asks(43, octets(tbcd("3531660900000101")), 13, 1)],
+        "sms": [asks(46, sms, 21), asks(47, seq(octets(number("99970123456")), octets(VLR_NO), enum(1)), 20),
+                asks(66, seq(ctx(0, IMSI), enum(0)), 24)],
+        "ussd": [asks(59, seq(octets(b"\x0f"), octets(b"*100#")), 19, 2, user=map_open(number("999700000000001", 0x96))),
+                 asks(10, seq(octets(b"\x21")), 18, 2), asks(15, seq(octets(IMSI), enum(1)), 39)],
+        "versions": [asks(2, UPDATE, 1, 7), asks(2, UPDATE, 1, 1), asks(71, UPDATE, 29), goes_on(result(no=1)), asks(56, UPDATE, 1)],
+        "segments": split(us, them, begin(9, invoke(56, seq(ctx(0, IMSI), integer(5))), dialogue=aarq(context(14, 3))), 40),
+        "returned": [asks(2, UPDATE, 1), udts(them, us, begin(last, invoke(7)))],
+    }
+
+
 def main():
     to = pathlib.Path(sys.argv[1])
     for name, m in MESSAGES.items():
@@ -55,6 +87,8 @@ def main():
                          udt(us, them, cont(7, 9, invoke(7, seq(ctx(0, IMSI)), no=2), dialogue=aare(context(1, 3)))),
                          udt(them, us, cont(9, 7, result(no=2))), udt(us, them, end(9, result(2, seq(octets(VLR_NO)))))],
             "late": [udt(us, them, end(9, invoke(2, UPDATE)))] * 4}
+    for name, messages in hlr().items():
+        write(to / "hlr", name, b"".join(len(m).to_bytes(2, "big") + m for m in messages))
     for name, messages in talk.items():
         write(to / "ss7", name, b"".join(len(m).to_bytes(2, "big") + m for m in messages))
 
