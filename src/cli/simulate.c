@@ -1,6 +1,7 @@
 /* merlon simulate: visited networks with devices that obey their timers, in an open loop. */
 #include "cli/cli.h"
 #include "cli/sim.h"
+#include "cli/sim_map.h"
 
 #include "base/bcd.h"
 #include "base/log.h"
@@ -18,6 +19,11 @@ static const struct command me = {
     "MME that\n"
     "heeds overload reports holds them back with T3346. Prints percentiles by command and "
     "group.\n\n"
+    "With --map it plays a partner's VLR, SGSN, MSC and others over SS7 (M3UA): attach "
+    "(sendAuthenticationInfo,\n"
+    "updateGprsLocation), attach-cs (updateLocation), vectors, update, purge, route "
+    "(sendRoutingInfoForSM; the\n"
+    "group's numbers are MSISDNs), or attacks: a list of FS.11's; it fails if one is answered.\n\n"
     "Scenarios: docomo (2021: forced re-registration in batches, released too fast) and kddi "
     "(2022: a\n"
     "registration flood from all devices at once).",
@@ -25,8 +31,9 @@ static const struct command me = {
 };
 
 struct options {
-	const char *to, *mix, *scenario;
+	const char *to, *mix, *scenario, *map, *titles, *hlr;
 	struct arg_many networks, groups, urgent;
+	uint64_t point, hlr_point, context;
 	uint64_t rate, ramp, duration, window, nodes, doic, batch, gap, seed, awake, back_off;
 	bool json, quiet, drain;
 };
@@ -222,51 +229,98 @@ static int play(struct sim *s)
 	return s->answers > 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+#define NO_CONTEXT UINT64_MAX
+
+static int play_map(const struct options *o)
+{
+	const struct sim_map_options map = {
+	    .mix = o->map,
+	    .to = o->to ? o->to : "sctp:127.0.0.1:2905",
+	    .prefix = o->titles,
+	    .hlr = o->hlr,
+	    .groups = o->groups.text,
+	    .group_n = o->groups.n,
+	    .point = o->point,
+	    .hlr_point = o->hlr_point,
+	    .context = o->context,
+	    .has_context = o->context != NO_CONTEXT,
+	    .rate = o->rate,
+	    .duration = o->duration,
+	    .json = o->json,
+	    .quiet = o->quiet,
+	};
+
+	return sim_map_play(&map);
+}
+
+static struct options given = {
+    .titles = "99901",
+    .hlr = "999700000",
+    .point = 100,
+    .hlr_point = 1,
+    .context = NO_CONTEXT,
+    .mix = "attach",
+    .duration = 10,
+    .nodes = 1,
+    .seed = 1,
+    .awake = 100,
+};
+
+static const struct arg rows[] = {
+    {"--to", ARG_TEXT, &given.to, "ENDPOINT",
+     "the edge (tcp:127.0.0.1:3868; with --map sctp:127.0.0.1:2905)", 0, 0},
+    {"--network", ARG_MANY, &given.networks, "PLMN",
+     "a visited network, 5 or 6 digits; may be given again", 0, 0},
+    {"--nodes", ARG_NUMBER, &given.nodes, "N", "MMEs of each network (1)", 1, 32},
+    {"--group", ARG_MANY, &given.groups, "NAME=IMSI:N",
+     "N devices from IMSI on; may be given again", 0, 0},
+    {"--mix", ARG_TEXT, &given.mix, "MIX", "attach, air, ulr, ecr, air+ulr, pur (attach)", 0,
+     0},
+    {"--rate", ARG_NUMBER, &given.rate, "N", "begin N procedures a second, round after round",
+     1, 1000000},
+    {"--ramp", ARG_NUMBER, &given.ramp, "S", "with --rate: reach it within S seconds (0)", 0, 3600},
+    {"--window", ARG_NUMBER, &given.window, "S",
+     "without --rate: every device begins once within S seconds", 0, 3600},
+    {"--duration", ARG_NUMBER, &given.duration, "S", "stop after S seconds (10)", 1, 7200},
+    {"--scenario", ARG_TEXT, &given.scenario, "NAME", "docomo or kddi", 0, 0},
+    {"--batch", ARG_NUMBER, &given.batch, "N", "docomo: devices a batch (20000)", 1, 10000000},
+    {"--gap", ARG_NUMBER, &given.gap, "S", "docomo: seconds between batches (10)", 1, 3600},
+    {"--doic", ARG_NUMBER, &given.doic, "PERCENT",
+     "share of nodes that heed overload reports (0)", 0, 100},
+    {"--urgent", ARG_MANY, &given.urgent, "NAME",
+     "a group that such nodes let go all the same; may be given again", 0, 0},
+    {"--awake", ARG_NUMBER, &given.awake, "PERCENT", "without --rate: share of the devices that begin (100)",
+     1, 100},
+    {"--back-off", ARG_NUMBER, &given.back_off, "S",
+     "who is refused comes back at random within S seconds, not by T3411 and T3402", 1, 5000},
+    {"--drain", ARG_FLAG, &given.drain, "", "without --rate: stop as soon as all are served or barred", 0, 0},
+    {"--seed", ARG_NUMBER, &given.seed, "N", "of the random numbers (1)", 0, UINT32_MAX},
+    {"--map", ARG_TEXT, &given.map, "MIX",
+     "over SS7: attach, attach-cs, vectors, update, purge, route or attacks", 0, 0},
+    {"--titles", ARG_TEXT, &given.titles, "DIGITS",
+     "--map: what the titles of the partner's nodes begin with (99901)", 0, 0},
+    {"--hlr", ARG_TEXT, &given.hlr, "NUMBER", "--map: title of the HLR (999700000)", 0, 0},
+    {"--point", ARG_NUMBER, &given.point, "N", "--map: point code of the partner (100)", 1, 16777215},
+    {"--hlr-point", ARG_NUMBER, &given.hlr_point, "N", "--map: point code it sends to (1)", 1, 16777215},
+    {"--context", ARG_NUMBER, &given.context, "N", "--map: routing context; left out: none is said", 0, UINT32_MAX},
+    {"--json", ARG_FLAG, &given.json, "", "print the result as JSON", 0, 0},
+    {"--quiet", ARG_FLAG, &given.quiet, "", "no progress line", 0, 0},
+};
+
 int cmd_simulate(int argc, char **argv)
 {
-	struct options o = {
-	    .to = "tcp:127.0.0.1:3868", .mix = "attach", .duration = 10, .nodes = 1, .seed = 1,
-	    .awake = 100};
-	const struct arg row[] = {
-	    {"--to", ARG_TEXT, &o.to, "ENDPOINT", "the edge (tcp:127.0.0.1:3868)", 0, 0},
-	    {"--network", ARG_MANY, &o.networks, "PLMN",
-	     "a visited network, 5 or 6 digits; may be given again", 0, 0},
-	    {"--nodes", ARG_NUMBER, &o.nodes, "N", "MMEs of each network (1)", 1, 32},
-	    {"--group", ARG_MANY, &o.groups, "NAME=IMSI:N",
-	     "N devices from IMSI on; may be given again", 0, 0},
-	    {"--mix", ARG_TEXT, &o.mix, "MIX", "attach, air, ulr, ecr, air+ulr, pur (attach)", 0,
-	     0},
-	    {"--rate", ARG_NUMBER, &o.rate, "N", "begin N procedures a second, round after round",
-	     1, 1000000},
-	    {"--ramp", ARG_NUMBER, &o.ramp, "S", "with --rate: reach it within S seconds (0)", 0, 3600},
-	    {"--window", ARG_NUMBER, &o.window, "S",
-	     "without --rate: every device begins once within S seconds", 0, 3600},
-	    {"--duration", ARG_NUMBER, &o.duration, "S", "stop after S seconds (10)", 1, 7200},
-	    {"--scenario", ARG_TEXT, &o.scenario, "NAME", "docomo or kddi", 0, 0},
-	    {"--batch", ARG_NUMBER, &o.batch, "N", "docomo: devices a batch (20000)", 1, 10000000},
-	    {"--gap", ARG_NUMBER, &o.gap, "S", "docomo: seconds between batches (10)", 1, 3600},
-	    {"--doic", ARG_NUMBER, &o.doic, "PERCENT",
-	     "share of nodes that heed overload reports (0)", 0, 100},
-	    {"--urgent", ARG_MANY, &o.urgent, "NAME",
-	     "a group that such nodes let go all the same; may be given again", 0, 0},
-	    {"--awake", ARG_NUMBER, &o.awake, "PERCENT", "without --rate: share of the devices that begin (100)",
-	     1, 100},
-	    {"--back-off", ARG_NUMBER, &o.back_off, "S",
-	     "who is refused comes back at random within S seconds, not by T3411 and T3402", 1, 5000},
-	    {"--drain", ARG_FLAG, &o.drain, "", "without --rate: stop as soon as all are served or barred", 0, 0},
-	    {"--seed", ARG_NUMBER, &o.seed, "N", "of the random numbers (1)", 0, UINT32_MAX},
-	    {"--json", ARG_FLAG, &o.json, "", "print the result as JSON", 0, 0},
-	    {"--quiet", ARG_FLAG, &o.quiet, "", "no progress line", 0, 0},
-	};
 	struct sim *s;
 	int code;
 
-	if (args_read(&me, row, sizeof row / sizeof *row, argc, argv, &code) < 0)
+	if (args_read(&me, rows, sizeof rows / sizeof *rows, argc, argv, &code) < 0)
 		return code;
+	if (given.map)
+		return play_map(&given);
+	given.to = given.to ? given.to : "tcp:127.0.0.1:3868";
 	s = calloc(1, sizeof *s);
 	if (!s)
 		return EXIT_FAILED;
-	code = open_run(s, &o);
+	code = open_run(s, &given);
 	if (code == EXIT_DONE)
 		code = play(s);
 	free_run(s);

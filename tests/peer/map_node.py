@@ -108,6 +108,7 @@ class Net:
 
     def __init__(self, peer, capture, hlr="99970000", point=100, home=1):
         self.peer, self.hlr, self.point, self.home = peer, hlr, point, home
+        self.our_points = (home,)
         self.capture, self.nodes, self.pieces, self.serial = capture, {}, {}, 0x01000000
         peer.answer = self._heard
 
@@ -118,7 +119,7 @@ class Net:
 
     def _heard(self, _, msu):
         opc, dpc, user = msu[:3]
-        assert (opc, dpc) == (self.home, self.point)
+        assert opc in self.our_points and dpc == self.point
         if self.capture:
             self.capture.add(ss7.transfer(opc, dpc, user), src="192.0.2.2", dst="192.0.2.1")
         called, calling, data, segment = sccp(user)
