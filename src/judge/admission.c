@@ -39,6 +39,7 @@ struct admission *admission_new(const struct admission_conf *conf, const uint8_t
 	atomic_store(&a->follow, WORK_ONE);
 	a->follow_fine = WORK_ONE * 256;
 	a->keep = KEEP_ALL;
+	atomic_store(&a->share, 100);
 	a->more = 100;
 	atomic_store(&a->rate, a->conf.rate);
 	return a;
@@ -171,12 +172,13 @@ static uint32_t stretch(struct admission *a, const struct admission_ask *ask, ui
 	return wide < RANK_LATE ? (uint32_t)wide : RANK_LATE - 1;
 }
 
-static uint32_t rank_of(struct admission *a, const struct admission_ask *ask, const struct calendar *c)
+static uint32_t rank_of(struct admission *a, const struct admission_ask *ask, const struct calendar *c,
+			bool group_due)
 {
 	uint64_t hour = ask->now_ms / 3600000;
 	uint32_t level = (uint32_t)((c->hash ^ hour * 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u >>
 				    (64 - LEVEL_BITS));
-	bool due = c->epoch_ms != 0 && calendar_due(c, ask->now_ms);
+	bool due = ask->group ? group_due : c->epoch_ms != 0 && calendar_due(c, ask->now_ms);
 
 	return ask->prio * RANK_CLASS + (due ? 0 : RANK_LATE) + stretch(a, ask, level);
 }
@@ -305,7 +307,8 @@ static struct admission_say turn_away(struct admission *a, const struct admissio
 			c->epoch_ms = ask->now_ms;
 		c->hash = hash_u64(a->key, ask->imsi, c->epoch_ms);
 	}
-	say.backoff_ms = appoint(a, ask, c);
+	if (!ask->group)
+		say.backoff_ms = appoint(a, ask, c);
 	say.delay_ms = (uint32_t)((c->hash ^ ask->now_ms * 0x9e3779b97f4a7c15u) >> 33) %
 		       (a->conf.delay_max_ms + 1);
 	return say;
@@ -323,7 +326,7 @@ struct admission_say admission_judge(struct admission *a, const struct admission
 		return (struct admission_say){ .admit = true };
 	}
 	c = calendar_of(a, ask);
-	rank = rank_of(a, ask, &c);
+	rank = rank_of(a, ask, &c, ask->group && admission_group_asks(a, ask));
 	count(&a->offered[ask->prio]);
 	add(&a->asked_n, ask->prio != PRIO_CRITICAL);
 	add(&a->hist[rank >> HIST_SHIFT], work_of(a, ask->op));
@@ -340,6 +343,8 @@ struct admission_say admission_judge(struct admission *a, const struct admission
 		return turn_away(a, ask, &c);
 	}
 	count(&a->admitted[ask->prio]);
+	if (ask->group)
+		admission_group_admitted(a, ask);
 	if (ask->op == OP_AUTH_INFO)
 		add(&a->vectors_n, 1);
 	if (!(rank & RANK_LATE))

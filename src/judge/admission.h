@@ -18,6 +18,7 @@ void admission_free(struct admission *a);
 
 struct admission_ask {
 	uint64_t imsi, partner, now_ms;
+	uint64_t group;    /* all that one back-off silences; 0: a back-off is for this device alone */
 	uint32_t tenant;
 	uint8_t op, prio;  /* enum op, enum prio */
 	bool begun;        /* continues a procedure that was admitted: it is allowed to finish */
@@ -28,6 +29,10 @@ struct admission_say {
 	uint32_t delay_ms, backoff_ms; /* of a refusal */
 };
 struct admission_say admission_judge(struct admission *a, const struct admission_ask *ask);
+
+/* One of a group was turned away, and the group may be told to stay away: for how long, in ms and in a value
+ * that GTP-C can encode. The group then has an appointment. 0: it has none, there are too many groups. */
+uint32_t admission_silence(struct admission *a, const struct admission_ask *ask);
 
 /* A request goes to the target; its answer came, or none did (busy). Each begin has one end, with the
  * same op and asked_ms; one that is lost all the same is forgotten after some minutes. */

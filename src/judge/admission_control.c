@@ -268,9 +268,12 @@ static void see_flood(struct admission *a, uint32_t limit_hits, uint64_t demand,
 /* While much is shed all that the target gets is a queue, and critical work waits in it. So no more may fly
  * than keeps the target busy (Little): its rate, times some of its quickest answers or what nobody notices;
  * and of that no more by others than the share of the target that critical work leaves them. */
-static void cap_queue(struct admission *a, uint64_t critical, uint64_t room, uint64_t dt)
+static void cap_queue(struct admission *a, uint64_t critical, uint64_t room, uint64_t dt, uint64_t now_ms)
 {
 	uint64_t quick = 0, n = 0, cap, wait, least = CAP_LEAST * LIMIT_ONE;
+	/* Groups that are told to stay away are shed, though it is not seen that they ask. */
+	uint64_t silenced = atomic_load(&a->silenced_ms);
+	bool silences = silenced != 0 && now_ms < silenced + CALM_MS;
 
 	for (size_t i = 0; i < LANES; i++) {
 		const struct lane *l = &a->lane[i];
@@ -284,7 +287,8 @@ static void cap_queue(struct admission *a, uint64_t critical, uint64_t room, uin
 	a->critical += ((int64_t)critical - a->critical) / 8;
 	critical = (uint64_t)a->critical < room / 2 ? (uint64_t)a->critical : room / 2;
 	cap = room > 0 ? cap * (room - critical) / room : cap;
-	if (n == 0 || a->shed_permille < SHED_MUCH || (atomic_load(&a->cap) == 0 && a->flood < FLOOD_N))
+	if (n == 0 || (!silences && (a->shed_permille < SHED_MUCH ||
+				      (atomic_load(&a->cap) == 0 && a->flood < FLOOD_N))))
 		cap = 0;
 	atomic_store(&a->cap, (uint32_t)(cap < UINT32_MAX ? cap : UINT32_MAX));
 	quick = a->peak_rate * quick / 1000000;
@@ -415,6 +419,7 @@ void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 
 	learn_idle(a, now_ms, dt);
 	age(a, now_ms);
+	admission_group_slot(a, now_ms);
 	if (now_ms - was_ms > IDLE_MS)
 		a->shed_permille = 0;
 	for (size_t i = 0; i < LANES; i++)
@@ -435,7 +440,7 @@ void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms)
 	learn_held(a, demand, dt);
 	tell(a, asked, shed, now_ms);
 	budget = (uint64_t)atomic_load(&a->rate) * dt / 1000;
-	cap_queue(a, critical, budget * WORK_ONE, dt);
+	cap_queue(a, critical, budget * WORK_ONE, dt, now_ms);
 	budget = overbook(a, budget * WORK_ONE) / WORK_ONE;
 	backlog = backlog_of(a, begun, budget);
 	budget = (budget > backlog ? budget - backlog : 0) * WORK_ONE;

@@ -48,6 +48,18 @@ struct shares {
 	uint32_t usual[FAIR_N];              /* smoothed, in 1/16 */
 };
 
+/* One node's devices on one APN. */
+#define GROUPS 4096
+struct group_row {
+	_Atomic uint64_t group;      /* 0: free */
+	_Atomic uint64_t until_ms;   /* it was told to stay away until then; 0: never */
+	_Atomic uint64_t since_ms;   /* of `came` and `in` */
+	_Atomic uint32_t came, in;   /* that asked since, and of those: were let in */
+	_Atomic uint32_t rate;       /* new ones a second, in 1/256 */
+	/* How many its appointment is for; who of them waited already when it was made; how long it was. */
+	_Atomic uint32_t booked, left, wait_s;
+};
+
 struct admission {
 	struct admission_conf conf;
 	uint8_t key[HASH_KEY];
@@ -66,6 +78,9 @@ struct admission {
 	_Atomic uint64_t booked_ms;          /* the last return that is booked */
 	_Atomic uint64_t known[KNOWN_WORDS]; /* who is booked for what */
 	_Atomic uint64_t slot[SLOTS];        /* booked returns: slot number << 32 | count */
+	struct group_row group[GROUPS];
+	_Atomic uint32_t share, group_asked; /* percent of the rate that is booked; who asked in this slot */
+	_Atomic uint64_t silenced_ms;        /* when a group was last told to stay away */
 	_Atomic uint64_t overload;           /* sequence in ms << 8 | percent */
 	_Atomic uint32_t validity_s;         /* of the report: how long who is held back should stay away */
 	_Atomic uint64_t heed;               /* the target's word: until in ms << 8 | percent; 0: none */
@@ -78,6 +93,7 @@ struct admission {
 	_Atomic uint64_t offered[PRIO_N], admitted[PRIO_N], refused[PRIO_N], due;
 	atomic_flag controlling;
 	/* The controller's own: by whoever holds `controlling`. */
+	uint64_t slot_no;                    /* of the calendar, that `group_asked` is about */
 	uint64_t calm_ms;                    /* since when there is no sign of a storm */
 	uint64_t seen_rate, peak_rate;       /* requests a second: smoothed, and the most of late */
 	uint32_t shed_permille, gen;
@@ -97,6 +113,11 @@ uint32_t flying_all(const struct admission *a);
 
 /* What the target was idle is counted until now, and goes on from `next_ms`; 0: it has work again. */
 void admission_idle(struct admission *a, uint64_t now_ms, uint64_t next_ms);
+/* admission_group.c. One of the group asks: does it come at its appointment? And one was let in. */
+bool admission_group_asks(struct admission *a, const struct admission_ask *ask);
+void admission_group_admitted(struct admission *a, const struct admission_ask *ask);
+/* By the controller: the calendar's next slot may have begun. */
+void admission_group_slot(struct admission *a, uint64_t now_ms);
 
 /* One control step, by the worker that moved tick_ms from `was_ms` to `now_ms`. */
 void admission_control(struct admission *a, uint64_t was_ms, uint64_t now_ms);

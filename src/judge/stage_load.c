@@ -83,17 +83,22 @@ enum finding find_ADMISSION(struct ask *a)
 {
 	struct admission *target = ask_target(a);
 	const struct sub_row *sub;
+	const struct book *b = a->j->book;
 	struct admission_say say;
+	struct admission_ask ask;
 
 	if (!target)
 		return FIND_NOTHING;
 	sub = ask_sub(a);
-	say = admission_judge(target, &(struct admission_ask){ .imsi = a->f->imsi,
-		.partner = a->f->peer_plmn, .tenant = sub ? sub->tenant : 0, .now_ms = a->f->now_ms,
-		.op = a->f->op, .prio = (uint8_t)ask_prio(a), .begun = begun(a) });
+	ask = (struct admission_ask){ .imsi = a->f->imsi, .group = a->f->group, .partner = a->f->peer_plmn,
+				      .tenant = sub ? sub->tenant : 0, .now_ms = a->f->now_ms, .op = a->f->op,
+				      .prio = (uint8_t)ask_prio(a), .begun = begun(a) };
+	say = admission_judge(target, &ask);
 	if (say.admit)
 		return FIND_NOTHING;
 	a->delay_ms = say.delay_ms;
 	a->backoff_ms = say.backoff_ms;
+	if (ask.group != 0 && b->apn_critical && !b->apn_critical(b->ctx, a->f->apn))
+		a->backoff_ms = admission_silence(target, &ask);
 	return FIND_BAD;
 }
