@@ -91,8 +91,12 @@ static enum err job_begin(struct keeper *k, struct keeper_job *j, struct view fr
 
 	memcpy(j->k.dir, k->dir, sizeof j->k.dir);
 	memcpy(j->k.portal_user, k->portal_user, sizeof j->k.portal_user);
+	for (int i = 0; i < JOB_MAX && !j->k.store; i++) {
+		j->k.store = k->spare[i];
+		k->spare[i] = NULL;
+	}
 	if (!err)
-		err = store_reader(&j->k.store, k->store, why);
+		err = j->k.store ? store_reader_again(j->k.store) : store_reader(&j->k.store, k->store, why);
 	if (err)
 		LOG(LOG_ERROR, "keeper.job", KV("error", err_text(err)));
 	else if (pthread_create(&j->thread, NULL, work, j) != 0)
@@ -122,6 +126,18 @@ enum err keeper_job(struct keeper *k, struct keeper_conn *c, struct view frame)
 	*at = j;
 	c->busy = true;
 	return ERR_OK;
+}
+
+/* Its reader is the next one's. */
+static void keep_reader(struct keeper *k, struct keeper_job *j)
+{
+	for (int i = 0; i < JOB_MAX && j->k.store; i++) {
+		if (k->spare[i])
+			continue;
+		store_reader_rest(j->k.store);
+		k->spare[i] = j->k.store;
+		j->k.store = NULL;
+	}
 }
 
 /* One that is done, to be answered; NULL: none. Gives it. */
@@ -156,6 +172,7 @@ void keeper_jobs_done(struct keeper *k,
 			c->busy = false;
 			answer(k, c, j->out.err ? (struct view){ 0 } : wr_done(&j->out));
 		}
+		keep_reader(k, j);
 		job_free(j);
 	}
 }
@@ -169,5 +186,9 @@ void keeper_jobs_end(struct keeper *k)
 		pthread_join(k->job[i]->thread, NULL);
 		job_free(k->job[i]);
 		k->job[i] = NULL;
+	}
+	for (int i = 0; i < JOB_MAX; i++) {
+		store_close(k->spare[i]);
+		k->spare[i] = NULL;
 	}
 }

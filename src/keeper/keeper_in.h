@@ -49,6 +49,7 @@ struct keeper {
 	struct jobs *jobs;     /* bulk jobs */
 	uint64_t jobs_due_ms;  /* when the next step of one is; UINT64_MAX: there is none */
 	struct keeper_job *job[JOB_MAX];
+	struct store *spare[JOB_MAX];  /* readers that rest: opening one takes longer than most questions */
 	pthread_mutex_t job_lock;
 	bool stop;
 };

@@ -21,6 +21,10 @@ void store_cache(struct store *st, unsigned int mb);
  * ERR_FULL. store_close ends it; store_interrupt, from any thread, ends what it is doing with ERR_IO. */
 enum err MUST_USE store_reader(struct store **st, const struct store *of, char why[256]);
 void store_interrupt(struct store *st);
+/* Between two uses of a reader: it sees nothing, and holds nothing up. Then it sees the records as they are
+ * then. ERR_IO. */
+void store_reader_rest(struct store *st);
+enum err MUST_USE store_reader_again(struct store *st);
 
 /* One transaction. Rollback undoes all since begin. */
 enum err MUST_USE store_begin(struct store *st);

@@ -1,105 +1,23 @@
 /* A page of records. A table may have ten million rows, and a page is wanted at once: each is read along
  * an index, a window of rows at a time, and what met the filters when the time is up is the page; the next
  * begins where it stopped. */
-#include "records/store_in.h"
+#include "records/store_page.h"
 
 #include <stdio.h>
 #include <time.h>
 
-#define FILTERS_MAX 10
 #define ROOM_LEFT   (3 * ROW_ROOM) /* what one row may need */
 #define WINDOW	    20000	   /* rows of an index that one query walks over */
 #define FEW	    20000	   /* as many are found first and sorted then */
 #define PAGE_MS	    120
 #define SQL_MAX	    4096
 
-struct filter {
-	unsigned int column;
-	bool begins;
-	struct view text;
-	int64_t num;
-};
-
 /* Of a column that many rows share, its rows in the key's order. */
-static const struct walk {
-	enum column_of_all column;
-	const char *index;
-	int64_t not; /* a number that it leaves out, for nearly all rows have it; -1: none */
-} walks[] = {
+static const struct walk walks[] = {
 	{ COL_SUB_TENANT, "subscription_tenant", -1 },
 	{ COL_SUB_PROFILE, "subscription_profile_imsi", -1 },
 	{ COL_SUB_LIFE, "subscription_life", LIFE_ACTIVE },
 };
-
-/* What a page is asked of. */
-struct query {
-	struct store *st;
-	enum object o;
-	struct filter f[FILTERS_MAX];
-	size_t n;
-	unsigned int sort; /* column */
-	bool down, bounded; /* bounded: in windows, until the time is up */
-	struct view find;  /* in any text, of small tables */
-	char after[ROW_ROOM];
-	const struct walk *walk; /* the index to go along; NULL: that of `sort` */
-	size_t max;
-};
-
-/* Columns that a table of any size is sorted by, or found by: they have an index. In the order in which
- * a number is looked for. */
-static const enum column_of_all indexed[] = {
-	COL_SUB_IMSI, COL_SUB_MSISDN, COL_SUB_ICCID, COL_SUB_IMEI, COL_SUB_EID, COL_EQ_IMEI, COL_HOST_IMEI,
-	COL_HOLD_IMSI,
-};
-static bool is_big(enum object o)
-{
-	return o == OBJ_SUBSCRIPTION || o == OBJ_EQUIPMENT || o == OBJ_HOST || o == OBJ_HOLD;
-}
-
-static const struct column *column_at(const struct query *q, unsigned int c)
-{
-	return &model_columns[model_objects[q->o].first + c];
-}
-
-static bool has_index(const struct query *q, unsigned int c)
-{
-	for (size_t i = 0; i < sizeof indexed / sizeof *indexed; i++) {
-		if (indexed[i] == (enum column_of_all)(model_objects[q->o].first + c))
-			return true;
-	}
-	return !is_big(q->o);
-}
-
-/* "life=suspended", "imsi=99970*": read like any value, so that a wrong one is told. */
-static enum err read_filter(struct query *q, struct view pair, struct row *room, struct say *s)
-{
-	const uint8_t *is = pair.n > 0 ? memchr(pair.p, '=', pair.n) : NULL;
-	struct view name = view_first(pair, is ? (size_t)(is - pair.p) : pair.n);
-	int c = is ? model_column(q->o, name) : -1;
-	struct filter *f = &q->f[q->n];
-	enum err err;
-
-	if (c < 0 || column_at(q, (unsigned int)c)->flags & F_HIDE) {
-		say(s, "%.*s: no such field of %s", (int)(name.n < 60 ? name.n : 60),
-		    (const char *)name.p, model_objects[q->o].name);
-		return ERR_VALUE;
-	}
-	if (q->n == FILTERS_MAX) {
-		say(s, "at most %d filters", FILTERS_MAX);
-		return ERR_FULL;
-	}
-	q->n++;
-	*f = (struct filter){ .column = (unsigned int)c };
-	f->text = (struct view){ is + 1, pair.n - name.n - 1 };
-	if (!model_is_num(column_at(q, f->column)->kind)) {
-		f->begins = f->text.n > 0 && f->text.p[f->text.n - 1] == '*';
-		f->text.n -= f->begins;
-		return ERR_OK;
-	}
-	err = row_set(room, f->column, f->text, s);
-	f->num = room->cell[c].num;
-	return err;
-}
 
 /* One condition, whose value is parameter `at`. The plus sign keeps SQLite from an index: which one it is
  * to take is said. */
@@ -165,8 +83,7 @@ static sqlite3_stmt *prepare(const struct query *q, const char *what, const char
 	return stmt;
 }
 
-/* At most `most` of the rows that meet the first `n` filters; -1: SQLite fails. */
-static int64_t count(const struct query *q, size_t n, size_t most, const struct walk *walk)
+int64_t page_count(const struct query *q, size_t n, size_t most, const struct walk *walk)
 {
 	struct query few = *q;
 	char end[64];
@@ -217,7 +134,7 @@ static void choose(struct query *q)
 			continue;
 		q->f[i] = first;
 		q->f[0] = f;
-		n = count(q, 1, FEW, w);
+		n = page_count(q, 1, FEW, w);
 		if (n >= 0 && n < least && (q->sort == 0 || n < FEW)) {
 			least = n;
 			q->walk = w;
@@ -226,6 +143,26 @@ static void choose(struct query *q)
 			q->f[i] = f;
 		}
 	}
+}
+
+/* What the index answers comes first. */
+static void sort_filters(struct query *q)
+{
+	q->inside = q->walk ? 1 : 0;
+	for (size_t i = q->inside; i < q->n; i++) {
+		const struct filter f = q->f[i];
+
+		if (f.column != q->sort || f.text.n == 0)
+			continue;
+		q->f[i] = q->f[q->inside];
+		q->f[q->inside++] = f;
+	}
+}
+
+void page_choose(struct query *q)
+{
+	choose(q);
+	sort_filters(q);
 }
 
 static const char *order_of(const struct query *q, char to[200], size_t limit)
@@ -251,6 +188,8 @@ static const char *begin_of(const struct query *q, char to[400])
 	to[0] = 0;
 	if (q->sort > 0 && !num && !q->after[0])
 		snprintf(to, 400, " AND \"%s\" IS NOT NULL", by);
+	else if (q->sort > 0 && q->after[0] && column_at(q, q->sort)->flags & F_ONE)
+		snprintf(to, 400, " AND \"%s\" %c %s", by, past, last);
 	else if (q->sort > 0 && q->after[0])
 		snprintf(to, 400,
 			 " AND \"%s\" %c= %s AND (\"%s\", \"%s\") %c (%s, "
@@ -303,15 +242,14 @@ static enum err window_end(const struct query *q, char to[ROW_ROOM])
 	int rc = SQLITE_ERROR;
 
 	to[0] = 0;
-	whole.n = q->walk ? 1 : 0;
+	whole.n = q->inside;
 	whole.find.n = 0;
-	order_of(q, order, 1);
-	snprintf(order + strlen(order), sizeof order - strlen(order), " OFFSET %d", WINDOW - 1);
-	if (q->sort == 0)
-		snprintf(what, sizeof what, "\"%s\"", column_at(q, 0)->name);
-	else
-		snprintf(what, sizeof what, "\"%s\" || char(9) || \"%s\"", column_at(q, q->sort)->name,
-			 column_at(q, 0)->name);
+	snprintf(order, sizeof order, " ORDER BY \"%s\"%s LIMIT 1 OFFSET %d", column_at(q, q->sort)->name,
+		 q->down ? " DESC" : "", WINDOW - 1);
+	/* All rows of that value are inside: the next window begins behind the last key there can be. Nothing
+	 * is asked that the index does not have. */
+	snprintf(what, sizeof what, "\"%s\"%s", column_at(q, q->sort)->name,
+		 q->sort == 0 ? "" : q->down ? " || char(9)" : " || char(9) || char(1114111)");
 	stmt = prepare(&whole, what, begin_of(q, begin), order);
 	if (stmt) {
 		bind_after(q, stmt);
@@ -382,12 +320,12 @@ static enum err rows_of(struct query *q, const char *end, struct page *p, struct
 }
 
 /* Window after window, until the page is full, the rows are over or the time is up. */
-static enum err walk(struct query *q, struct page *p, struct wr *w)
+enum err page_walk(struct query *q, struct page *p, struct wr *w)
 {
 	uint64_t until = now_ms() + PAGE_MS;
 	char end[ROW_ROOM] = "";
 	enum err err = ERR_OK;
-	bool more = false, narrow = q->n > (q->walk ? 1 : 0);
+	bool more = false, narrow = q->n > q->inside;
 
 	for (;;) {
 		if (q->bounded && narrow)
@@ -406,90 +344,4 @@ static enum err walk(struct query *q, struct page *p, struct wr *w)
 		q->after[0] = 0;
 	snprintf(p->next, sizeof p->next, "%s", q->after);
 	return err;
-}
-
-static enum err read_sort(struct query *q, struct view sort, struct say *s)
-{
-	int c;
-
-	q->down = sort.n > 0 && sort.p[0] == '-';
-	if (q->down)
-		sort = (struct view){ sort.p + 1, sort.n - 1 };
-	c = sort.n > 0 ? model_column(q->o, sort) : 0;
-	if (c >= 0 && has_index(q, (unsigned int)c) && !(column_at(q, (unsigned int)c)->flags & F_HIDE)) {
-		q->sort = (unsigned int)c;
-		return ERR_OK;
-	}
-	say(s, "sort: %.*s: a list of %s has no such order", (int)(sort.n < 40 ? sort.n : 40),
-	    (const char *)sort.p, model_objects[q->o].name);
-	return ERR_VALUE;
-}
-
-/* A number is looked for under each column that has an index, and the first under which something is
- * found is the list's order. */
-static enum err read_find(struct query *q, struct view find, struct say *s)
-{
-	if (!is_big(q->o)) {
-		q->find = find;
-		return ERR_OK;
-	}
-	if (q->n == FILTERS_MAX) {
-		say(s, "at most %d filters", FILTERS_MAX);
-		return ERR_FULL;
-	}
-	for (size_t i = 0; i < sizeof indexed / sizeof *indexed; i++) {
-		struct query one = *q;
-
-		if (model_columns[indexed[i]].object != q->o)
-			continue;
-		one.sort = (unsigned int)indexed[i] - model_objects[q->o].first;
-		one.f[0] = (struct filter){ one.sort, true, find, 0 };
-		if (count(&one, 1, 1, NULL) == 0)
-			continue;
-		q->sort = one.sort;
-		break;
-	}
-	q->f[q->n++] = (struct filter){ q->sort, true, find, 0 };
-	return ERR_OK;
-}
-
-/* Only what is one tenant's. */
-static enum err scope_filter(struct query *q, struct view tenant, struct say *s)
-{
-	enum column_of_all c = scope_column(q->o);
-
-	if (c == COL_N || q->n == FILTERS_MAX) {
-		say(s, c == COL_N ? "%s: there are none of yours" : "%s: too many filters",
-		    model_objects[q->o].name);
-		return c == COL_N ? ERR_NOT_FOUND : ERR_FULL;
-	}
-	q->f[q->n++] = (struct filter){ c - model_objects[q->o].first, false, tenant, 0 };
-	return ERR_OK;
-}
-
-enum err store_list(struct store *st, struct page *p, struct wr *w, struct say *s)
-{
-	struct query q = { .st = st, .o = p->object, .max = p->max, .bounded = !p->csv };
-	struct row room;
-	enum err err = read_sort(&q, p->sort, s);
-
-	p->next[0] = 0;
-	p->n = 0;
-	row_init(&room, p->object);
-	for (size_t i = 0; i < p->filter_n && !err; i++)
-		err = read_filter(&q, p->filter[i], &room, s);
-	if (!err && p->find.n > 0)
-		err = read_find(&q, p->find, s);
-	if (!err && p->tenant.n > 0)
-		err = scope_filter(&q, p->tenant, s);
-	if (err)
-		return err;
-	if (!view_text(p->after, q.after, sizeof q.after))
-		return ERR_LENGTH;
-	if (is_big(q.o))
-		choose(&q);
-	wr_view(w, p->csv ? VIEW("") : VIEW("["));
-	err = walk(&q, p, w);
-	wr_view(w, p->csv ? VIEW("") : VIEW("]"));
-	return err ? err : w->err;
 }
