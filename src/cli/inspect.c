@@ -5,6 +5,7 @@
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -251,18 +252,23 @@ static void message(void *ctx, struct cap_flow *f, struct view frame, uint64_t a
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-/* For who waits at a terminal while the lines go elsewhere. */
-static void progress(const struct inspect *in, bool last)
+/* For who waits at a terminal while the lines go elsewhere, or are few. `f` may be a pipe: without an end. */
+static void progress(const struct inspect *in, FILE *f, bool last)
 {
 	static bool shown;
 	uint64_t n = cap_counts(in->cap)->packets;
+	struct stat st;
+	int done = 0;
 
-	if (n == 0 || (n % 65536 != 0 && !(last && shown)))
+	if (n == 0 || (n % 16384 != 0 && !(last && shown)))
 		return;
-	if (!isatty(STDERR_FILENO) || isatty(STDOUT_FILENO))
+	if (!isatty(STDERR_FILENO) || (isatty(STDOUT_FILENO) && !in->summary))
 		return;
+	if (f && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+		done = (int)(40 * (last ? st.st_size : ftell(f)) / st.st_size);
 	shown = true;
-	fprintf(stderr, "\r%llu packets%s", (unsigned long long)n, last ? "\n" : "");
+	fprintf(stderr, "\r[%.*s%*s] %llu packets%s", done, "########################################",
+		40 - done, "", (unsigned long long)n, last ? "\n" : "");
 }
 
 static int read_file(struct inspect *in, const char *path)
@@ -285,21 +291,28 @@ static int read_file(struct inspect *in, const char *path)
 	}
 	inspect_begin(in);
 	while ((code = pcap_next_ex(p, &head, &bytes)) == 1) {
-		uint64_t at_ms =
-		    (uint64_t)head->ts.tv_sec * 1000 + (uint64_t)head->ts.tv_usec / 1000;
+		uint64_t at_us =
+		    (uint64_t)head->ts.tv_sec * 1000000 + (uint64_t)head->ts.tv_usec;
 
-		progress(in, false);
-		if (head->caplen <= PACKET_MAX)
-			cap_packet(in->cap, pcap_datalink(p), (struct view){bytes, head->caplen},
-				   at_ms);
+		progress(in, pcap_file(p), false);
+		if (head->caplen > PACKET_MAX)
+			continue;
+		cap_packet(in->cap, pcap_datalink(p), (struct view){bytes, head->caplen}, at_us / 1000);
+		if (in->traffic.content && inspect_renew(in) == ERR_OK)
+			traffic_packet(&in->traffic, pcap_datalink(p),
+				       (struct view){bytes, head->caplen}, at_us);
 	}
-	progress(in, true);
+	progress(in, pcap_file(p), true);
 	cap_end(in->cap, in->at_ms);
 	inspect_end(in, path);
 	if (code == PCAP_ERROR)
 		fprintf(stderr, "merlon inspect: %s: ends in the middle: %s\n", path,
 			pcap_geterr(p));
 	pcap_close(p);
+	if (in->html && !traffic_html(&in->traffic, in->html, path)) {
+		fprintf(stderr, "merlon inspect: %s: cannot be written\n", in->html);
+		return EXIT_FAILED;
+	}
 	return code == PCAP_ERROR ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -346,6 +359,10 @@ static bool open_judge(struct inspect *in)
 		fprintf(stderr, "merlon inspect: out of memory\n");
 		return false;
 	}
+	if (!traffic_open(&in->traffic, in->read ? in->book : NULL)) {
+		fprintf(stderr, "merlon inspect: out of memory\n");
+		return false;
+	}
 	judge_identity(in->judge, view_of(in->reach.conf.edge_host), view_of(in->reach.conf.realm));
 	return inspect_open_ss7(in) && inspect_open_answers(in);
 }
@@ -353,6 +370,7 @@ static bool open_judge(struct inspect *in)
 static void close_all(struct inspect *in)
 {
 	cap_free(in->cap);
+	traffic_close(&in->traffic);
 	free(in->asked);
 	if (in->judge)
 		judge_free(in->judge);
@@ -380,12 +398,16 @@ static int read_modes(struct inspect *in, const char *path, const char *allow)
 static const struct command me = {
 	"inspect",
 	"inspect FILE [--modes] [--data DIR] [--network PLMN] [--peer-realm REALM] [--answers "
-	"FILE] [--json]",
+	"FILE] [--html FILE] [--json]",
 	"Read a capture (pcap, pcapng) and say what the judge would have done with each "
 	"Diameter request in\n"
-	"it, and each MAP request in its SIGTRAN (M3UA), with the records of a data directory, "
+	"it, each MAP request in its SIGTRAN (M3UA) and the GTP-C, with the records of a data directory, "
 	"or with "
-	"none.\n"
+	"none;\n"
+	"and what its users' packets, in GTP-U or as they are, leak and threaten. A SIM is inspected "
+	"only if its\n"
+	"tenant's agreement is on record (merlon list agreement); without records, whatever the file "
+	"holds is.\n"
 	"Nothing is installed and nothing is sent.\n"
 	"A peer is who its capabilities exchange in the capture says; where that is missing, "
 	"who its first\n"
@@ -410,6 +432,7 @@ int cmd_inspect(int argc, char **argv)
 	     0},
 	    {"--answers", ARG_TEXT, &in.answers, "FILE",
 	     "write the refusals of MAP requests to this capture (SCCP)", 0, 0},
+	    {"--html", ARG_TEXT, &in.html, "FILE", "write a page with plots of the file's traffic", 0, 0},
 	    {"--summary", ARG_FLAG, &in.summary, "", "only the counts", 0, 0},
 	    {"--modes", ARG_FLAG, &modes, "", "FILE holds security mode records", 0, 0},
 	    {"--allow", ARG_TEXT, &allow, "NAMES",

@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/cap.h"
 #include "cli/reach.h"
+#include "cli/traffic.h"
 #include "judge/sightings.h"
 #include "node/dia_adapt.h"
 #include "node/map_adapt.h"
@@ -37,6 +38,8 @@ struct inspect {
 	struct reach reach;
 	const char *peer_realm, *network;
 	bool summary;
+	const char *html; /* page to write, or NULL */
+	struct traffic traffic;
 	uint64_t plmn;
 	struct serving *serving;
 	struct serving_read *read;
@@ -85,7 +88,7 @@ void inspect_say_verdict(const struct verdict *v, const char *answer);
 void inspect_put_verdict(json_t *o, const struct verdict *v);
 void inspect_put_bcd(json_t *o, const char *name, uint64_t id); /* 0: nothing */
 void inspect_count(struct inspect *in, const struct verdict *v);
-void inspect_end(const struct inspect *in, const char *file);
+void inspect_end(struct inspect *in, const char *file);
 
 /* See what the keeper has published since; ERR_CORRUPT: its copy is damaged. */
 enum err MUST_USE inspect_renew(struct inspect *in);

@@ -180,7 +180,7 @@ static json_t *sums(const uint64_t n[CHECK_N])
 	return o;
 }
 
-static void end_json(const struct inspect *in, const struct cap_counts *n)
+static void end_json(struct inspect *in, const struct cap_counts *n)
 {
 	json_t *o = json_pack(
 	    "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "packets", (json_int_t)n->packets,
@@ -191,11 +191,16 @@ static void end_json(const struct inspect *in, const struct cap_counts *n)
 
 	printf("],\n\"summary\":");
 	json_dumpf(o, stdout, JSON_COMPACT);
+	json_decref(o);
+	traffic_end(&in->traffic);
+	o = traffic_json(&in->traffic);
+	printf(",\n\"traffic\":");
+	json_dumpf(o, stdout, JSON_COMPACT);
 	printf("}\n");
 	json_decref(o);
 }
 
-void inspect_end(const struct inspect *in, const char *file)
+void inspect_end(struct inspect *in, const char *file)
 {
 	const struct cap_counts *n = cap_counts(in->cap);
 
@@ -219,4 +224,6 @@ void inspect_end(const struct inspect *in, const char *file)
 	if (n->gaps + n->fragments > 0)
 		printf("%llu gaps in the capture, %llu IP fragments left out\n",
 		       (unsigned long long)n->gaps, (unsigned long long)n->fragments);
+	traffic_end(&in->traffic);
+	traffic_say(&in->traffic);
 }

@@ -12,7 +12,7 @@
 
 static const struct {
 	const char *name, *help, *clause;
-} rules[RULES] = {
+} rules[FINDING_RULES] = {
 #define LEAK(id, name, help) [LEAK_##id] = {name, help, "R-5.8.2.b"},
 #include "judge/leak.tab"
 #undef LEAK
@@ -23,17 +23,17 @@ static const struct {
 
 const char *rule_name(unsigned int rule)
 {
-	return rule < RULES ? rules[rule].name : "?";
+	return rule < FINDING_RULES ? rules[rule].name : "?";
 }
 
 const char *rule_help(unsigned int rule)
 {
-	return rule < RULES ? rules[rule].help : "?";
+	return rule < FINDING_RULES ? rules[rule].help : "?";
 }
 
 const char *rule_clause(unsigned int rule)
 {
-	return rule < RULES ? rules[rule].clause : "";
+	return rule < FINDING_RULES ? rules[rule].clause : "";
 }
 
 bool rule_is_leak(unsigned int rule)
@@ -55,8 +55,8 @@ struct findings {
 	struct touch touch[TOUCH_N];
 	size_t touch_n, quarantined;
 	uint64_t jail[JAIL_N];	     /* the IMSIs in quarantine, for a look in passing */
-	uint64_t alert_until[RULES]; /* after an undo */
-	uint32_t undone[RULES];
+	uint64_t alert_until[FINDING_RULES]; /* after an undo */
+	uint32_t undone[FINDING_RULES];
 };
 
 struct findings *findings_new(const struct findings_conf *conf)
@@ -172,8 +172,8 @@ size_t findings_undo(struct findings *f, unsigned int rule, uint64_t now_us)
 {
 	size_t freed = 0;
 
-	for (unsigned int r = 0; r < RULES; r++) {
-		if (rule == RULES || r == rule) {
+	for (unsigned int r = 0; r < FINDING_RULES; r++) {
+		if (rule == FINDING_RULES || r == rule) {
 			f->undone[r]++;
 			f->alert_until[r] = now_us + HOUR_US;
 		}
@@ -181,7 +181,7 @@ size_t findings_undo(struct findings *f, unsigned int rule, uint64_t now_us)
 	for (size_t i = 0; i < f->touch_n; i++) {
 		struct touch *t = &f->touch[i];
 
-		if (!t->imsi || (rule != RULES && t->rule != rule))
+		if (!t->imsi || (rule != FINDING_RULES && t->rule != rule))
 			continue;
 		freed++;
 		*t = (struct touch){0};
@@ -190,7 +190,7 @@ size_t findings_undo(struct findings *f, unsigned int rule, uint64_t now_us)
 	for (size_t i = 0; i < (f->mask + 1) * WAY; i++) {
 		struct finding *w = &f->row[i];
 
-		if (w->count && (rule == RULES || w->rule == rule) && w->answer != ANSWER_ALERT) {
+		if (w->count && (rule == FINDING_RULES || w->rule == rule) && w->answer != ANSWER_ALERT) {
 			w->answer = ANSWER_ALERT;
 			w->undone = 1;
 		}
@@ -200,7 +200,7 @@ size_t findings_undo(struct findings *f, unsigned int rule, uint64_t now_us)
 
 uint32_t findings_undone(const struct findings *f, unsigned int rule)
 {
-	return rule < RULES ? f->undone[rule] : 0;
+	return rule < FINDING_RULES ? f->undone[rule] : 0;
 }
 
 /* --- grouping ------------------------------------------------------------------------------------ */
@@ -260,6 +260,7 @@ enum answer findings_add(struct findings *f, const struct finding *seen, enum an
 	w->count++;
 	w->last_us = now_us;
 	w->form = seen->form;
+	memcpy(w->evidence, seen->evidence, sizeof w->evidence); /* the latest: a scan goes on */
 	w->capped = answer != asked && now_us >= f->alert_until[seen->rule];
 	if (fresh || answer != w->answer || now_us >= w->told_us + AGAIN_US) {
 		w->answer = (uint8_t)answer;

@@ -15,7 +15,7 @@ enum threat {
 
 /* A rule is a kind of leak or a threat behind them. */
 #define RULE_OF_THREAT(t) (LEAK_N + (unsigned int)(t))
-#define RULES (LEAK_N + THREAT_N)
+#define FINDING_RULES (LEAK_N + THREAT_N)
 const char *rule_name(unsigned int rule);
 const char *rule_help(unsigned int rule);
 const char *rule_clause(unsigned int rule);
@@ -53,8 +53,8 @@ enum answer findings_add(struct findings *f, const struct finding *seen, enum an
 
 /* Is the SIM in quarantine, by any rule? */
 bool findings_quarantined(const struct findings *f, uint64_t imsi);
-/* Take back everything that a rule has done, in one step; RULES: every rule. Returns how many SIMs were
- * freed. The rule only alerts for an hour from then on. */
+/* Take back everything that a rule has done, in one step; FINDING_RULES: every rule. Returns how many SIMs
+ * were freed. The rule only alerts for an hour from then on. */
 size_t findings_undo(struct findings *f, unsigned int rule, uint64_t now_us);
 /* Grows with each undo: a flow that was blocked before is blocked no more. */
 uint32_t findings_undone(const struct findings *f, unsigned int rule);

@@ -224,7 +224,7 @@ TEST(a_rule_quarantines_no_more_sims_an_hour_than_the_profile_says)
 	check_eq(send_text(c, &s[0], (struct ends){5, 209, 1, 53}, "something else", T0 + 9 * SEC),
 		 CONTENT_DROP);
 	check_eq(send_text(c, &s[4], up, LEAK, T0 + 3700 * SEC), CONTENT_DROP);
-	check_eq(findings_undo(content_findings(c), RULES, T0 + 3701 * SEC), 3);
+	check_eq(findings_undo(content_findings(c), FINDING_RULES, T0 + 3701 * SEC), 3);
 	for (size_t i = 0; i < 5; i++)
 		check_eq(send_text(c, &s[i], (struct ends){5, 209, 2, 53}, "something", T0 + 3702 * SEC),
 			 CONTENT_PASS);
