@@ -125,6 +125,11 @@ enum err roles_ss7(const struct conf *c, struct ss7_conf *s, char why[256])
 			 c->edge_titles.text[i]);
 		return ERR_CONFIG;
 	}
+	s->sms_router = bcd_of(view_of(c->edge_sms_router));
+	if (c->edge_sms_router[0] && (!s->sms_router || s->point == 0 || s->title_n == 0)) {
+		snprintf(why, 256, "edge.sms_router: must be digits, with edge.point_code and edge.titles");
+		return ERR_CONFIG;
+	}
 	return map_categories(&s->map, view_of(c->map_categories), why);
 }
 

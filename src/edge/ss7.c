@@ -231,8 +231,9 @@ enum err ss7_open(struct ss7 **out, struct edge_worker *w, const struct ss7_conf
 		s->node = m3ua_node_new(&m, &actions, s);
 		s->map = map_node_new(&map, w->book, w->edge->key);
 		s->hold = hold_new(HELD);
+		s->sms = conf->sms_router ? ss7_sms_new(conf->sms_router) : NULL;
 	}
-	if (s && s->node && s->map && s->hold)
+	if (s && s->node && s->map && s->hold && (s->sms || !conf->sms_router))
 		return ERR_OK;
 	snprintf(why, 256, "edge: out of memory for SS7");
 	return ERR_FULL;
@@ -289,5 +290,6 @@ void ss7_free(struct ss7 *s)
 	m3ua_node_free(s->node);
 	map_node_free(s->map);
 	hold_free(s->hold);
+	free(s->sms);
 	free(s);
 }

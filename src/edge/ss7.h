@@ -35,6 +35,7 @@ struct ss7_conf {
 	uint32_t point;            /* ours: what is sent to it is translated; 0: all is relayed */
 	struct ss7_title title[SS7_TITLE_MAX];
 	size_t title_n;
+	uint64_t sms_router;       /* our number for home routing of short messages; 0: none */
 	struct map_conf map;       /* only what configuration says: plmn, category */
 };
 

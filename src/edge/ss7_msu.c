@@ -4,28 +4,14 @@
 #include "base/log.h"
 #include "base/metric.h"
 
-struct msu {
-	struct ss7 *s;
-	const struct ss7_link *by;
-	size_t server;
-	const struct m3ua_data *d;
-	struct map_seen *seen;
-};
-
-/* A refusal that is held: by which server, and the label before the SCCP message. */
-struct kept {
-	uint32_t opc, dpc;
-	uint8_t ni, mp, sls;
-};
-
-static void count(enum ss7_fate fate)
+void ss7_count(enum ss7_fate fate)
 {
 	metric_add(M_EDGE_SS7, fate, 1);
 }
 
 /* --- back to who sent it ----------------------------------------------------------------------- */
 
-static void send_back(struct ss7 *s, size_t server, const struct kept *k, struct view user)
+static void send_back(struct ss7 *s, size_t server, const struct ss7_label *k, struct view user)
 {
 	struct m3ua_data d = { k->opc, k->dpc, M3UA_SCCP, k->ni, k->mp, k->sls, user };
 
@@ -33,26 +19,26 @@ static void send_back(struct ss7 *s, size_t server, const struct kept *k, struct
 		metric_add(M_EDGE_DROPPED, 2, 1);
 }
 
-static struct kept label_of(const struct m3ua_data *d)
+struct ss7_label ss7_label_of(const struct m3ua_data *d)
 {
-	return (struct kept){ d->dpc, d->opc, d->ni, d->mp, d->sls };
+	return (struct ss7_label){ d->dpc, d->opc, d->ni, d->mp, d->sls };
 }
 
 void ss7_send_held(void *ctx, uint32_t server, struct view bytes)
 {
-	struct kept k;
+	struct ss7_label k;
 
 	memcpy(&k, bytes.p, sizeof k);
 	send_back(ctx, server, &k, (struct view){ bytes.p + sizeof k, bytes.n - sizeof k });
 }
 
 /* What could not be delivered goes back, if its sender wants that. */
-static void undelivered(const struct msu *m, enum map_return cause)
+void ss7_undelivered(const struct msu *m, enum map_return cause)
 {
 	struct wr w = { .p = m->s->out, .cap = sizeof m->s->out };
-	struct kept k = label_of(m->d);
+	struct ss7_label k = ss7_label_of(m->d);
 
-	count(SS7_NO_ROUTE);
+	ss7_count(SS7_NO_ROUTE);
 	map_return(&w, m->seen, cause);
 	if (!w.err && w.n > 0)
 		send_back(m->s, m->server, &k, wr_done(&w));
@@ -60,31 +46,58 @@ static void undelivered(const struct msu *m, enum map_return cause)
 
 /* --- onward ------------------------------------------------------------------------------------ */
 
-/* In segments again, as it came: what was judged is what is sent, and nothing beside it. */
+/* In one message, or in segments: what was judged is what is sent, and nothing beside it. */
+enum err ss7_emit(struct ss7 *s, size_t to, struct m3ua_data *d, const struct sccp_put *put)
+{
+	size_t ends = put->called.n + put->calling.n, room = SCCP_SEGMENT_ROOM - ends;
+	struct view left = put->data;
+	size_t n = ends < SCCP_SEGMENT_ROOM ? (left.n + room - 1) / room : 17;
+	enum err err = n <= 16 ? ERR_OK : ERR_LENGTH;
+
+	s->reference = (s->reference + 1) & 0xffffff;
+	for (size_t i = 0; i < n && !err; i++) {
+		struct wr w = { .p = s->out, .cap = sizeof s->out };
+		struct sccp_put part = *put;
+
+		part.data = view_first(left, room);
+		left.p += part.data.n;
+		left.n -= part.data.n;
+		part.first = i == 0;
+		part.left = (uint8_t)(n - 1 - i);
+		part.reference = s->reference;
+		if (n == 1 && put->hops == 0) {
+			sccp_put_udt_class(&w, put->class, put->called, put->calling, put->data);
+		} else {
+			part.class = put->hops ? put->class : 1;
+			part.hops = put->hops ? put->hops : 15;
+			sccp_put_segment(&w, &part);
+		}
+		d->user = wr_done(&w);
+		err = w.err ? w.err : m3ua_node_send(s->node, to, d, loop_now(s->w->loop));
+	}
+	return err;
+}
+
+void ss7_send_to(struct ss7 *s, size_t server, const struct ss7_label *k, const struct sccp_put *put)
+{
+	struct m3ua_data d = { k->opc, k->dpc, M3UA_SCCP, k->ni, k->mp, k->sls, { 0 } };
+
+	if (ss7_emit(s, server, &d, put) != ERR_OK)
+		metric_add(M_EDGE_DROPPED, 2, 1);
+}
+
+/* As it came: its own class and hops. */
 static enum err send_whole(const struct msu *m, size_t to, struct m3ua_data *d)
 {
 	const struct msg *sccp = &m->seen->sccp;
-	struct view called = tab_get(sccp, SCCP_CALLED), calling = tab_get(sccp, SCCP_CALLING);
 	struct view class = tab_get(sccp, SCCP_CLASS), hops = tab_get(sccp, SCCP_HOPS);
-	struct view left = m->seen->whole;
-	size_t room = SCCP_SEGMENT_ROOM - called.n - calling.n, n = (left.n + room - 1) / room;
-	enum err err = n <= 16 ? ERR_OK : ERR_LENGTH;
+	struct sccp_put put = { .class = class.n ? class.p[0] : 1,
+				.hops = hops.n && hops.p[0] ? hops.p[0] : 15,
+				.called = tab_get(sccp, SCCP_CALLED),
+				.calling = tab_get(sccp, SCCP_CALLING),
+				.data = m->seen->whole };
 
-	m->s->reference = (m->s->reference + 1) & 0xffffff;
-	for (size_t i = 0; i < n && !err; i++) {
-		struct wr w = { .p = m->s->out, .cap = sizeof m->s->out };
-		struct sccp_put put = { .class = class.n ? class.p[0] : 1, .hops = hops.n ? hops.p[0] : 15,
-					.called = called, .calling = calling, .data = view_first(left, room),
-					.first = i == 0, .left = (uint8_t)(n - 1 - i),
-					.reference = m->s->reference };
-
-		left.p += put.data.n;
-		left.n -= put.data.n;
-		sccp_put_segment(&w, &put);
-		d->user = wr_done(&w);
-		err = w.err ? w.err : m3ua_node_send(m->s->node, to, d, loop_now(m->s->w->loop));
-	}
-	return err;
+	return ss7_emit(m->s, to, d, &put);
 }
 
 /* Where it goes, and who sends it on: as its label says, or translated, where its label says us. False: it
@@ -96,7 +109,7 @@ static bool find_way(const struct msu *m, struct m3ua_data *d)
 	if (m->s->conf->point == 0 || d->dpc != m->s->conf->point)
 		return true;
 	if (!ss7_translate(m->s->conf, &m->seen->called, &d->dpc)) {
-		undelivered(m, RETURN_NO_TRANSLATION);
+		ss7_undelivered(m, RETURN_NO_TRANSLATION);
 		return false;
 	}
 	d->opc = m->s->conf->point;
@@ -104,7 +117,7 @@ static bool find_way(const struct msu *m, struct m3ua_data *d)
 		return true;
 	memcpy(m->s->out, d->user.p, d->user.n); /* XUDT, LUDT: a translation is a hop (Q.714 2.3.1) */
 	if (d->user.n < 3 || m->s->out[2] < 2) {
-		undelivered(m, RETURN_UNQUALIFIED);
+		ss7_undelivered(m, RETURN_UNQUALIFIED);
 		return false;
 	}
 	m->s->out[2]--;
@@ -129,10 +142,25 @@ static bool relay(const struct msu *m)
 	else
 		err = m3ua_node_send(m->s->node, to, &d, loop_now(m->s->w->loop));
 	if (err)
-		undelivered(m, RETURN_NETWORK);
+		ss7_undelivered(m, RETURN_NETWORK);
 	else
-		count(SS7_RELAYED);
+		ss7_count(SS7_RELAYED);
 	return !err;
+}
+
+void ss7_send_as(const struct msu *m, struct view called, struct view calling, struct view tcap)
+{
+	struct sccp_put put = { .called = called, .calling = calling, .data = tcap };
+	struct m3ua_data d = *m->d;
+	size_t to;
+
+	if (!find_way(m, &d))
+		return;
+	to = m3ua_node_route(m->s->node, d.dpc, m->s->side[!m->by->outside]);
+	if (to < m->s->conf->link_n && ss7_emit(m->s, to, &d, &put) == ERR_OK)
+		ss7_count(SS7_RELAYED);
+	else
+		ss7_undelivered(m, RETURN_NETWORK);
 }
 
 /* --- the judge --------------------------------------------------------------------------------- */
@@ -164,15 +192,15 @@ static void note_observed(struct ss7 *s, const struct facts *f, const struct ver
 	}
 }
 
-static void refuse(const struct msu *m, const struct map_ask *ask, const struct verdict *v)
+void ss7_refuse(const struct msu *m, const struct map_ask *ask, const struct verdict *v)
 {
 	struct ss7 *s = m->s;
-	uint8_t bytes[sizeof(struct kept) + 512];
-	struct kept k = label_of(m->d);
+	uint8_t bytes[sizeof(struct ss7_label) + 512];
+	struct ss7_label k = ss7_label_of(m->d);
 	struct wr w = { .p = bytes + sizeof k, .cap = sizeof bytes - sizeof k };
 	struct view held;
 
-	count(SS7_REFUSED);
+	ss7_count(SS7_REFUSED);
 	refusals_add(&s->w->refusals, &ask->facts, v->check, v->prio, false);
 	edge_live_add(s->w, ask->facts.peer_plmn, LIVE_REFUSED);
 	map_reject(&w, m->seen, ask, v);
@@ -212,7 +240,7 @@ static void judge_asks(const struct msu *m)
 		if (v.act != ACT_PASS) {
 			count_off(m, 0, i, partition);
 			map_refused(m->s->map, seen);
-			refuse(m, &seen->ask[i], &v);
+			ss7_refuse(m, &seen->ask[i], &v);
 			return;
 		}
 		partition[i] = v.partition;
@@ -233,7 +261,7 @@ static void judge_asks(const struct msu *m)
 
 static void malformed(const struct msu *m)
 {
-	count(SS7_MALFORMED);
+	ss7_count(SS7_MALFORMED);
 	metric_add(M_EDGE_DROPPED, 3, 1);
 	LOG(LOG_NOTE, "edge.malformed", KV_CLAUSE("R-5.6.1.g"), kv_text("protocol", m->seen->layer),
 	    kv_text("error", err_text(m->seen->err)), kv_num("opc", m->d->opc));
@@ -241,7 +269,7 @@ static void malformed(const struct msu *m)
 
 static void ansi(const struct msu *m)
 {
-	count(SS7_ANSI);
+	ss7_count(SS7_ANSI);
 	LOG(LOG_NOTE, "edge.ansi41_dropped", KV_CLAUSE("R-5.6.f"), kv_num("opc", m->d->opc));
 }
 
@@ -251,13 +279,15 @@ static void take_other(const struct msu *m)
 	if (m->seen->sccp.shape || !m->by->outside)
 		(void)relay(m);
 	else
-		count(SS7_CONNECTION);
+		ss7_count(SS7_CONNECTION);
 }
 
 static void take(const struct msu *m)
 {
 	if (m->seen->about.asked)
 		learn(m->s, &m->seen->about, m->seen->ok, m->seen->busy);
+	if (ss7_sms_take(m))
+		return;
 	switch (m->seen->kind) {
 	case MAP_ASKS:
 		edge_live_add(m->s->w, m->seen->ask[0].facts.peer_plmn, LIVE_ARRIVED);
@@ -289,7 +319,7 @@ void ss7_msu(struct ss7 *s, size_t server, const struct m3ua_data *d)
 
 	metric_add(M_EDGE_BY_NETWORK, by->outside ? 0 : 1, 1);
 	if (d->si != M3UA_SCCP) {
-		count(SS7_OTHER_USER);
+		ss7_count(SS7_OTHER_USER);
 		return;
 	}
 	map_read_from(s->map, &from, d->user, &s->seen, &s->w->mem, loop_wall(s->w->loop));

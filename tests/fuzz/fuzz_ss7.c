@@ -2,7 +2,7 @@
  * what came, and every refusal that could be asked for is a message that we can read. The input: for each
  * message two octets of length, the octets; a point code and the time follow from them. */
 #include "fuzz/inside.h"
-#include "node/map_adapt.h"
+#include "node/map_sms.h"
 
 
 static const struct network_row nets[] = {
@@ -45,8 +45,34 @@ static void refusal(const struct map_seen *seen, const struct map_ask *ask, uint
 		abort();
 }
 
+/* What is written again for another hop is a whole TCAP message, with what was put in the place of what was. */
+static void again(const struct map_seen *seen)
+{
+	static uint8_t bytes[2 * JOIN_BYTES], room[64 * 1024];
+	static const uint8_t other[8] = { 0x99, 0x79, 0x00, 0x10, 0x32, 0x54, 0x76, 0xf8 };
+	struct arena mem = { room, 0, sizeof room };
+	struct view tid = { other, 4 }, rest;
+	struct wr w = { .p = bytes, .cap = sizeof bytes };
+	struct map_route route;
+	struct msg m;
+
+	map_put_again(&w, seen, tid, tid, (struct view){ other, seen->ask_n > 0 ? 8 : 0 });
+	if (!w.err && (tcap_parse(&m, wr_done(&w), &rest, &mem) != ERR_OK || rest.n > 0 ||
+		       m.shape != seen->tcap.shape))
+		abort();
+	w = (struct wr){ .p = bytes, .cap = sizeof bytes };
+	mem.used = 0;
+	if (!map_route_of(seen, &route))
+		return;
+	map_put_route(&w, seen, (struct view){ other, route.imsi.n }, (struct view){ other, 8 });
+	if (!w.err && (tcap_parse(&m, wr_done(&w), &rest, &mem) != ERR_OK || rest.n > 0))
+		abort();
+}
+
 static void look(struct map_node *n, const struct map_seen *seen)
 {
+	if (seen->kind <= MAP_ANSWERS && seen->kind != MAP_WAITS && seen->tcap.shape)
+		again(seen);
 	if (seen->kind == MAP_ASKS && (seen->ask_n == 0 || seen->ask_n > MAP_ASKS_MAX))
 		abort();
 	for (size_t i = 0; i < seen->ask_n && seen->kind == MAP_ASKS; i++) {

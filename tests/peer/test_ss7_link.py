@@ -323,3 +323,89 @@ def test_wireshark_reads_all_that_the_edge_sent(world, tmp_path):
     known = "BER Error: Sequence expected but class:UNIVERSAL(0) Primitive tag:10 was unexpected"
     private = "BER: Dissector for OID not implemented"  # of the private extension that a test relays
     assert not [r for r in rows if r[2] and r[1:3] != ["8", known] and not r[2].startswith(private)]
+
+
+# --- SMS home routing: a world of its own, with a router's number --------------------------------
+
+ROUTER = "9997005"
+CENTRE = map_corpus.node(map_corpus.P1, MSC)
+SERVING = map_corpus.node(map_corpus.P2, MSC)
+
+
+@pytest.fixture(scope="module")
+def routed(work):
+    w = World(os.path.join(work, "ss7-sms"), "tcp", sms_router=ROUTER)
+    yield w
+    assert w.stop() == 0
+
+
+def route_asked(w, of):
+    """The HLR says who and where; what the centre hears."""
+    ask = map_corpus.Ask(45, seq(ctx(0, number("99970555")), ctx(1, b"\1"), ctx(2, number(CENTRE))), 20, who=MSC)
+    called, calling = ask.ends()
+    w.stp.send(OUT, HOME, udt(called, calling, ask.tcap()))
+    assert w.hlr().receive()[2] == udt(called, calling, ask.tcap())
+    told = result(45, seq(octets(tbcd(of)), ctx(0, ctx(1, number(SERVING)), made=True)))
+    w.hlr().send(HOME, OUT, udt(calling, called, end(ask.tid, told, dialogue=aare(context(20, 3)))))
+    _, _, user, _, _ = w.stp.receive()
+    assert tbcd(of) not in user and number(SERVING) not in user and number(ROUTER) in user
+    at = user.index(b"\x04\x08", user.index(b"\x02\x01\x2d")) + 2
+    given = user[at:at + 8]
+    assert given[:2] == tbcd("9997") and len(given) == 8
+    return given
+
+
+def deliver(given, router=ROUTER, centre=CENTRE, tid=0x51):
+    """mt-forwardSM as the centre sends it to whom it was told."""
+    arg = seq(ctx(0, given), ctx(4, number(centre)), octets(bytes(60)))
+    return begin(tid, invoke(44, arg), dialogue=aarq(context(25, 3))), title(router, MSC), title(centre, MSC)
+
+
+def test_a_short_message_goes_home_first_and_its_sender_learns_nothing(routed):
+    """TS 23.040 home routing: a correlation identifier for who he is, our number for where he is; both ways of the dialogue."""
+    of = map_clean.SIMS[0]
+    given = route_asked(routed, of)
+    tcap, called, calling = deliver(given)
+    routed.stp.send(OUT, HOME, udt(called, calling, tcap))
+    opc, dpc, user, _, _ = routed.stp.receive()  # the serving node is another network's
+    assert (opc, dpc) == (US, OUT)
+    assert title(SERVING, MSC) in user and title(ROUTER, MSC) in user and tbcd(of) in user and given not in user
+    assert calling not in user and bytes([0x48, 4, 0, 0, 0, 0x51]) not in user
+    ours = user[user.index(b"\x48\x04", 20) + 2:][:4]
+    node, us = title(SERVING, MSC), title(ROUTER, MSC)
+    routed.stp.send(OUT, US, udt(us, title(map_corpus.node(map_corpus.P2, MSC) + "1", MSC), tlv(0x64, tlv(0x49, ours))))  # somebody else
+    routed.stp.send(OUT, US, udt(us, node, tlv(0x64, tlv(0x49, ours), aare(context(25, 3)), components(result(44, b"")))))
+    opc, dpc, user, _, _ = routed.stp.receive()
+    assert user == udt(calling, called, end(0x51, result(44, b""), dialogue=aare(context(25, 3))))
+    assert routed.stp.silent() is None
+
+
+def test_a_long_message_comes_and_goes_in_segments(routed):
+    of = map_clean.SIMS[1]
+    given = route_asked(routed, of)
+    arg = seq(ctx(0, given), ctx(4, number(CENTRE)), octets(bytes(range(160))))
+    tcap = begin(0x52, invoke(44, arg), dialogue=aarq(context(25, 3)))
+    for part in split(title(ROUTER, MSC), title(CENTRE, MSC), tcap, 120, 5):
+        routed.stp.send(OUT, HOME, part)
+    whole = b""
+    for _ in range(2):
+        user = routed.stp.receive()[2]
+        assert user[0] == 0x11
+        at = 5 + user[5]
+        whole += user[at + 1:at + 1 + user[at]]
+    assert tbcd(of) in whole and bytes(range(160)) in whole
+
+
+def test_who_guesses_an_identifier_or_goes_past_us_is_refused(routed):
+    """R-5.6.1.g: an identifier that was not given; an IMSI of ours to one of our nodes; another's centre."""
+    of, since = map_clean.SIMS[2], routed.merlon.mark()
+    given = route_asked(routed, of)
+    for tcap, called, calling in (deliver(tbcd("999701234567890")), deliver(tbcd(of), router=map_corpus.MSC_US)):
+        routed.stp.send(OUT, HOME, udt(called, calling, tcap))
+        assert error(1)[2:] in routed.stp.receive()[2]
+    tcap, called, calling = deliver(given, centre=map_corpus.node(map_corpus.BLOCKED, MSC))
+    routed.stp.send(OUT, HOME, udt(called, calling, tcap))
+    routed.stp.receive()
+    assert routed.hlr().silent() is None
+    routed.merlon.event(since, event="edge.refused", check="category.registered_roamer")
+    routed.merlon.event(since, event="edge.refused", check="partner.peer_blocked")

@@ -1,5 +1,5 @@
-/* The storm of test_storm.c over MAP: sendAuthenticationInfo and updateGprsLocation through the adapter, octet
- * for octet, ten times what the HLR carries (R-5.6.1.a, R-5.6.1.d, R-5.6.1.e). The same figures are due. */
+/* The storm of test_storm.c over MAP: sendAuthenticationInfo and updateGprsLocation through the adapter,
+ * octet for octet, ten times what the HLR carries (R-5.6.1.a, R-5.6.1.d, R-5.6.1.e): the same figures. */
 #include "unit/storm.h"
 #include "unit/test.h"
 
