@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/metric.h"
 
+#define TID_MAX 4 /* octets; a longer identifier is none */
+
 static void (*const handlers[])(struct hlr_asked *q) = {
 #define HLR_SERVE(id, op, context, from, to, handler, label) handler,
 #include "home/hlr_serve.tab"
@@ -128,7 +130,6 @@ static void goes_on(struct hlr_asked *q, struct hlr_heard *h)
 		t->route = *q->route;
 		t->tid_n = (uint8_t)h->otid.n;
 		memcpy(t->tid, h->otid.p, h->otid.n);
-		hlr_talk_heard(q->w->hlr->talks, t, loop_now(q->w->loop));
 	}
 	if (t->stage == HLR_BEGUN)
 		follows(q, t, h);
@@ -185,7 +186,7 @@ static void take_tcap(struct hlr_asked *q, struct hlr_heard *h, struct view data
 
 	if (err) {
 		hlr_drop(HLR_DROP_TCAP);
-		if (h->type == TCAP_BEGIN && h->otid.n > 0)
+		if (h->type == TCAP_BEGIN && h->otid.n > 0 && h->otid.n <= TID_MAX)
 			abort_it(q, h->otid, TCAP_BAD_FORMAT);
 	} else if (h->type == TCAP_BEGIN) {
 		begun(q, h);

@@ -29,6 +29,7 @@ static void start(struct home_worker *w, struct hlr_talk *t, struct tcap_out *o)
 	uint8_t room[4], oid[MAP_OID];
 	bool goes_on = t->tid_n > 0;
 
+	hlr_talk_heard(w->hlr->talks, t, loop_now(w->loop));
 	hlr_begin(w);
 	tcap_start(o, &w->out, goes_on ? TCAP_CONTINUE : TCAP_BEGIN, hlr_talk_tid(t, room),
 		   (struct view){t->tid, t->tid_n});

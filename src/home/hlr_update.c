@@ -79,6 +79,7 @@ static void tell(struct home_worker *w, struct hlr_talk *t, const struct home_ro
 	struct tcap_out o;
 	uint8_t room[4];
 
+	hlr_talk_heard(w->hlr->talks, t, loop_now(w->loop));
 	hlr_begin(w);
 	tcap_start(&o, &w->out, TCAP_CONTINUE, hlr_talk_tid(t, room),
 		   (struct view){t->tid, t->tid_n});
