@@ -50,6 +50,8 @@ enum err roles_inspect(const struct conf *c, struct inspect_conf *to, char why[2
 		      .names = c->inspect_names,
 		      .private_names = c->inspect_private_names},
 	    .categories = c->inspect_categories,
+	    .capacity = c->inspect_capacity,
+	    .concurrency = c->inspect_concurrency,
 	};
 	err = pairs(to, c, why);
 	return err ? err : pools(to, c, why);

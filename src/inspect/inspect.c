@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define FRAGS 64
+#define FLOOR 16 /* requests at once that a gateway carries however slow it is */
 #define STUCK 20 /* watchdogs, before we would rather be started again */
 
 enum err inspect_pair_parse(const char *text, struct inspect_pair *to)
@@ -121,7 +122,11 @@ static enum err open_worker(struct inspect_role *r, size_t i, char why[256])
 static enum err open_all(struct inspect_role *r, char why[256])
 {
 	const struct inspect_conf *c = r->conf;
-	struct signalling_conf s = { .categories = c->categories };
+	struct signalling_conf s = { .categories = c->categories,
+				     .gateway = { .ceiling = c->concurrency,
+						  .rate = c->capacity,
+						  .floor =
+						      c->concurrency < FLOOR ? c->concurrency : FLOOR } };
 	enum err err = serving_open(&r->serving, c->data_dir, why);
 
 	if (err)

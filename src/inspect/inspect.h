@@ -24,6 +24,7 @@ struct inspect_conf {
 	bool mark, plain;        /* struct pipe_conf */
 	struct allow_conf allow; /* without its key */
 	const char *categories;  /* of GTP-C, where they are not as shipped */
+	uint32_t capacity, concurrency; /* session requests of a gateway: a second (0: learned), at once */
 };
 
 /* "eth1=eth2". ERR_CONFIG. */

@@ -37,7 +37,8 @@ struct signalling {
 enum err signalling_new(struct signalling **to, const struct signalling_conf *conf, char why[256])
 {
 	struct signalling *s = calloc(1, sizeof *s);
-	struct gtpc_conf g = { .waiting_max = 16384, .gateways_max = 8, .late_ms = 60000 };
+	struct gtpc_conf g = { .waiting_max = 16384, .gateways_max = 8, .late_ms = 60000,
+			       .gateway = conf->gateway };
 	const struct book *book = conf->read ? serving_book(conf->read) : &book_empty;
 	enum err err = gtp_categories(&g.ops, view_of(conf->categories ? conf->categories : ""), why);
 

@@ -9,6 +9,7 @@ struct signalling_conf {
 	struct sessions *sessions;  /* borrowed */
 	struct serving_read *read;  /* taken over: read under the lock of this; NULL: an empty book */
 	const char *categories;
+	struct admission_conf gateway; /* of each gateway */
 	uint8_t key[HASH_KEY];
 };
 

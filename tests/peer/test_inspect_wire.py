@@ -2,12 +2,15 @@
 real traffic through the tunnel keeps to the profile (R-5.1.d); the wire outlives the process."""
 import os
 import signal
+import subprocess
+import time
 
 import pytest
 from netns import MerlonBetween, Namespace, missing, until
 from process import roles
 
 IMSI = "999700000000001"
+CREATES = 40
 PLATFORM, ELSEWHERE = "192.0.2.10", "198.51.100.1"
 GGSN = """log stderr
  logging filter all 1
@@ -38,7 +41,8 @@ class Network:
         self.sgsn, self.mid, self.ggsn = Namespace(), Namespace(), Namespace()
         self.sgsn.veth("s0", self.mid, "m0")
         self.ggsn.veth("g0", self.mid, "m1")
-        self.sgsn("ip", "addr", "add", "10.99.0.1/24", "dev", "s0")
+        for address in ("10.99.0.1/24", "10.99.0.3/24"):
+            self.sgsn("ip", "addr", "add", address, "dev", "s0")
         self.ggsn("ip", "addr", "add", "10.99.0.2/24", "dev", "g0")
         for address in (PLATFORM, ELSEWHERE):
             self.ggsn("ip", "addr", "add", f"{address}/32", "dev", "lo")
@@ -55,14 +59,14 @@ class Network:
     def records(self):
         m = self.merlon
         m.wait_up(40)
-        m.set("network", "00101", addresses="10.99.0.1/32", trust="trusted", apps="s6a map gtp")
+        m.set("network", "00101", addresses="10.99.0.1/32 10.99.0.3/32", trust="trusted", apps="s6a map gtp")
         m.set("network", "99970", addresses="10.99.0.2/32")
         m.import_rows([IMSI], "meter")
 
-    def emulate(self, *more, imsi=IMSI):
-        where = os.path.join(self.where, "sgsnemu")
+    def emulate(self, *more, imsi=IMSI, address="10.99.0.1"):
+        where = os.path.join(self.where, f"sgsnemu-{address}")
         os.makedirs(where, exist_ok=True)
-        return self.sgsn.start("sgsnemu", "-l", "10.99.0.1", "-r", "10.99.0.2", "-a", "meters.iot", "-i", imsi,
+        return self.sgsn.start("sgsnemu", "-l", address, "-r", "10.99.0.2", "-a", "meters.iot", "-i", imsi,
                                "--rai=001.01.1.1", "--userloc=0.001.01.1.1", "--imeisv=3512340000000011",
                                "--statedir", where, "--pidfile", os.path.join(where, "pid"), *more,
                                log=os.path.join(where, "log"), cwd=where)
@@ -81,10 +85,10 @@ class Network:
 
 @pytest.fixture(scope="module")
 def network(work):
-    why = missing("osmo-ggsn", "sgsnemu", "curl") or (not os.path.exists("/dev/net/tun") and "no /dev/net/tun")
+    why = missing("osmo-ggsn", "sgsnemu", "curl", "tshark") or (not os.path.exists("/dev/net/tun") and "no /dev/net/tun")
     if why:
         pytest.skip(why)
-    n = Network(os.path.join(work, "wire"), mark=True, devices=["10.45.0.0/16"])
+    n = Network(os.path.join(work, "wire"), mark=True, devices=["10.45.0.0/16"], capacity=2, concurrency=4)
     try:
         n.records()
         yield n
@@ -127,6 +131,27 @@ sendp(Ether(dst=getmacbyip("10.99.0.2")) / IP(src="10.99.0.1", dst="10.99.0.2") 
     until(lambda: m.metric("dropped_total", "unknown_tunnel") == before + 1, 10, "a forged tunnel, counted")
     with open(os.path.join(network.where, "ggsn.log"), encoding="utf-8", errors="replace") as f:
         assert "deadbeef" not in f.read().lower()
+
+
+def test_a_refused_create_carries_a_back_off_that_wireshark_reads(network):
+    """More sessions at once than the gateway is said to carry (inspect.capacity): TS 29.060 7.7.102."""
+    m, since = network.merlon, network.merlon.mark()
+    capture = os.path.join(network.where, "creates.pcap")
+    # sgsnemu counts contexts in the last digit but one
+    m.import_rows([str(int(IMSI) + 1000 + 10 * i) for i in range(CREATES)], "meter")
+    sniffer = network.sgsn.start("tshark", "-q", "-i", "s0", "-w", capture, "-f", "udp port 2123")
+    until(lambda: os.path.getsize(capture) > 0, 20, "the capture")
+    emulator = network.emulate("--contexts", str(CREATES), "--createif", "--tun-device", "tun9", imsi=str(int(IMSI) + 1000),
+                               address="10.99.0.3")
+    e = m.event(since, 20, event="inspect.refused", check="load.admission")
+    assert e["message"] == "CreatePDPContextRequest" and int(e["cause"]) == 229
+    time.sleep(1)
+    for child in (emulator, sniffer):
+        child.terminate()
+        child.wait(10)
+    told = subprocess.run(["tshark", "-r", capture, "-Y", "gtp.cause == 229", "-V"], capture_output=True, text=True,
+                          timeout=60, check=True).stdout
+    assert "APN Congestion (229)" in told and "GGSN Back-Off Time" in told and "Malformed" not in told, told[:3000]
 
 
 def direct(network, timeout=2):
