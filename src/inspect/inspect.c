@@ -70,6 +70,14 @@ static enum pipe_word signalling(void *ctx, unsigned int side, const struct pack
 	return signalling_take(w->role->signalling, side, p, w->now_ms, w->wall_ms, answer);
 }
 
+static enum drop content(void *ctx, const struct session_hit *hit, const struct packet *p)
+{
+	struct inspect_worker *w = ctx;
+
+	return content_packet(w->content, p, &hit->is, hit->up, w->wall_ms * 1000) == CONTENT_DROP ?
+	       DROP_CONTENT : DROP_NOT;
+}
+
 static void dropped(void *ctx, enum drop why, const struct session_hit *hit, const struct packet *p)
 {
 	struct inspect_worker *w = ctx;
@@ -93,13 +101,23 @@ static enum err open_wire(struct inspect_worker *w, const struct inspect_pair *p
 	return err ? err : nic_unwire(p->b, why);
 }
 
+static struct content *open_content(struct inspect_worker *w, bool tap)
+{
+	struct content_conf c = {
+		.book = serving_book(w->read), .passive = tap, .told = inspect_found, .ctx = w
+	};
+
+	memcpy(c.key, w->role->conf->key, HASH_KEY);
+	return content_new(&c);
+}
+
 static enum err open_worker(struct inspect_role *r, size_t i, char why[256])
 {
 	const struct inspect_conf *c = r->conf;
 	const struct inspect_pair *p = &c->pair[i];
 	struct inspect_worker *w = &r->worker[i];
 	struct nic_conf nic = { p->a, NIC_PACKET, c->ring_mb, !p->b[0] };
-	struct pipe_ops ops = { send_out, signalling, NULL, dropped, w };
+	struct pipe_ops ops = { send_out, signalling, content, dropped, w };
 	struct pipe_conf pipe = { .sessions = r->sessions, .allow = c->allow, .frags = FRAGS, .mark = c->mark,
 				  .plain = c->plain };
 	enum err err;
@@ -108,7 +126,8 @@ static enum err open_worker(struct inspect_role *r, size_t i, char why[256])
 	memcpy(pipe.allow.key, c->key, HASH_KEY);
 	w->read = serving_reader(r->serving);
 	w->pipe = pipe_new(&pipe, &ops);
-	if (!w->read || !w->pipe) {
+	w->content = w->read ? open_content(w, !p->b[0]) : NULL;
+	if (!w->read || !w->pipe || !w->content) {
 		snprintf(why, 256, "inspect: out of memory");
 		return ERR_FULL;
 	}
@@ -176,6 +195,8 @@ void inspect_free(struct inspect_role *r)
 		nic_close(w->nic[1]);
 		nic_heart_free(w->heart);
 		pipe_free(w->pipe);
+		if (w->content)
+			content_free(w->content);
 		if (w->read)
 			serving_read_free(w->read);
 	}

@@ -1,5 +1,6 @@
 /* Inside of the inspect role. */
 #pragma once
+#include "inspect/content.h"
 #include "inspect/inspect.h"
 #include "inspect/notes.h"
 #include "inspect/pipe.h"
@@ -14,6 +15,7 @@ struct inspect_worker {
 	struct nic *nic[2];      /* the second NULL: a tap */
 	struct nic_heart *heart; /* NULL: fail closed, or a tap */
 	struct pipe *pipe;
+	struct content *content;
 	struct serving_read *read;
 	struct pipe_counts told;
 	struct nic_counts nic_told[2];
@@ -35,6 +37,8 @@ struct inspect_role {
 
 /* --- work.c --- */
 void *inspect_work(void *worker);
+/* What inspection found, as an event. */
+void inspect_found(void *worker, const struct finding *f);
 /* What a worker was told to say, and its counters, to metrics. */
 void inspect_tell(struct inspect_worker *w);
 uint64_t inspect_clock_ms(int clock);

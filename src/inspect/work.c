@@ -31,6 +31,7 @@ static void begin(struct inspect_worker *w)
 	if (w->read && w->now_ms - w->renewed_ms >= RENEW_MS) {
 		if (serving_renew(w->read, w->now_ms) != ERR_OK)
 			metric_add(M_SERVING_STALE, 0, 1);
+		content_book(w->content, book_of(w));
 		w->renewed_ms = w->now_ms;
 	}
 	pipe_batch(w->pipe, book_of(w), w->now_ms, w->wall_ms / 1000);

@@ -111,6 +111,26 @@ def test_a_session_is_set_up_through_it_and_only_the_platform_is_reached(network
     until(lambda: network.curl(ELSEWHERE, 2), 20, "elsewhere, once it is allowed")
 
 
+def test_a_leak_is_told_once_its_tenant_has_agreed(network):
+    """A card's number in clear text through the tunnel (R-5.8.2.b): told with its shape, not with the number."""
+    m = network.merlon
+
+    def leak():
+        network.sgsn("curl", "-s", "-m", "5", "-o", "/dev/null", "-d", '{"card": "4111 1111 1111 1111"}',
+                     f"http://{PLATFORM}:8080/", check=False)
+    since = m.mark()
+    leak()
+    m.set("agreement", "meters-2026", tenant="meters", purposes="inspection", signed="2026-01-01")
+
+    def told():
+        leak()
+        return next((e for e in m.events(since) if e["event"] == "inspect.leak"), None)
+    e = until(told, 30, "the leak")
+    assert (e["imsi"], e["other"], e["direction"]) == (IMSI, PLATFORM, "up")
+    with open(m.events_path, encoding="utf-8") as f:
+        assert "4111" not in f.read()
+
+
 def test_a_forged_tunnel_and_a_forged_address_go_no_further(network):
     """With scapy in sgsn's place: the GGSN's tunnels are numbered from 1."""
     script = """
