@@ -80,6 +80,14 @@ static void put_subscriber(struct wr *w, uint64_t id)
 	}
 }
 
+void log_identity(uint64_t bcd, char *to, size_t cap)
+{
+	struct wr w = {.p = (uint8_t *)to, .cap = cap - 1};
+
+	put_subscriber(&w, bcd);
+	to[w.err ? 0 : w.n] = 0;
+}
+
 static void put_value(struct wr *w, const struct kv *kv)
 {
 	char b[40];

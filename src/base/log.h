@@ -41,6 +41,9 @@ struct kv kv_id(const char *key, uint64_t bcd);
  * always written. */
 void log_write(enum log_level level, const char *event, const struct kv *kv);
 
+/* An identity as events write it: how its subscriber is found among them. */
+void log_identity(uint64_t bcd, char *to, size_t cap);
+
 /* Once per process: its role (borrowed), the site's key for pseudonyms, the lowest level shown. */
 void log_init(const char *role, const uint8_t site_key[16], enum log_level level);
 

@@ -79,6 +79,7 @@ enum err portal_open(struct role_env *e, char why[256])
 	    .tls13 = c->portal_tls == 0,
 	    .address = c->portal_listen,
 	    .hosts = c->portal_hosts,
+	    .events = c->watch_store,
 	    .pages = pages(c),
 	    .step_up_s = c->portal_step_up_s,
 	    .idle_s = c->portal_idle_s,

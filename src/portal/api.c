@@ -161,6 +161,9 @@ enum err api_open(struct portal *p, char why[256])
 		err = desk_open(&a->desk, p->conf.keeper, p->loop, why);
 	if (err)
 		return err;
+	/* Before the sandbox closes the files. Without it the rest works. */
+	if (p->conf.events && events_read_open(&a->events, p->conf.events, why) != ERR_OK)
+		LOG(LOG_NOTE, "portal.no_events", KV("why", (const char *)why));
 	a->logins = logins_new();
 	a->throttle = throttle_new();
 	a->hasher = hasher_new(&a->pepper);
@@ -177,6 +180,7 @@ void api_close(struct api *a)
 {
 	if (!a)
 		return;
+	events_read_close(a->events);
 	hasher_free(a->hasher);
 	desk_close(a->desk);
 	logins_free(a->logins);

@@ -6,11 +6,13 @@
 #include "portal/login.h"
 #include "portal/portal_in.h"
 #include "portal/throttle.h"
+#include "records/events_read.h"
 
 #define API_JSON ((size_t)64 << 10) /* of a body */
 #define KEYS_SEEN 1024
 #define ONCES 512
 #define ONCE_ROOM 2048
+#define LIVE_STREAMS 128
 #define FRESH_MS 2000 /* how long a user's record is believed */
 
 /* An API key and its user as the records had them a moment ago. */
@@ -51,6 +53,8 @@ struct api {
 	struct once once[ONCES];
 	uint64_t challenge_used[1024];
 	size_t challenge_at;
+	struct events_read *events;    /* NULL: watch keeps none */
+	uint64_t stream[LIVE_STREAMS]; /* visits that wait for events; 0: none */
 	json_t *description;
 	char *description_text;
 	size_t description_n;

@@ -1,6 +1,7 @@
 #include "portal/portal_in.h"
 
 #include "portal/api_in.h"
+#include "portal/watching.h"
 #include "portal/files.h"
 
 #include "base/log.h"
@@ -94,6 +95,7 @@ static void tick(void *ctx)
 
 	if (p->naf)
 		naf_tick(p->naf);
+	watching_tick(p->api);
 	web_run(p->web);
 	desk_flush(p->api->desk);
 	if (!p->leaving)

@@ -25,6 +25,7 @@ struct portal_conf {
 	bool tls13;			   /* nothing older than TLS 1.3 */
 	const char *address;		   /* "127.0.0.1:8443", of the set-up link */
 	const char *hosts;		   /* other names that people reach it by; NULL: none */
+	const char *events;		   /* the event store; NULL: none */
 	const char *pages;		   /* folder of the built pages; NULL: the API alone */
 	uint32_t step_up_s;		   /* how long a second factor opens dangerous acts */
 	uint32_t idle_s, session_s;	   /* when a session ends: unused; at all */

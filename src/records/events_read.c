@@ -5,21 +5,41 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROOM_LEFT 16384 /* what one row may need */
 #define SQL_MAX 1024
 
+#define MOMENT_MS 500 /* whoever asks may serve others too: what takes longer is cut short */
+
 struct events_read {
 	sqlite3 *db;
 	int64_t version;
+	uint64_t until_ms; /* of the question under way */
 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int too_long(void *ctx)
+{
+	const struct events_read *r = ctx;
+
+	return now_ms() > r->until_ms;
+}
 
 static int64_t number(struct events_read *r, const char *sql)
 {
 	sqlite3_stmt *q = NULL;
 	int64_t n = -1;
 
+	r->until_ms = now_ms() + 10 * MOMENT_MS;
 	if (sqlite3_prepare_v2(r->db, sql, -1, &q, NULL) == SQLITE_OK &&
 	    sqlite3_step(q) == SQLITE_ROW)
 		n = sqlite3_column_int64(q, 0);
@@ -56,6 +76,8 @@ enum err events_read_open(struct events_read **out, const char *path, char why[2
 				       : "there is no event store (does watch run?)");
 	} else {
 		sqlite3_busy_timeout(r->db, 1000);
+		r->until_ms = UINT64_MAX;
+		sqlite3_progress_handler(r->db, 10000, too_long, r);
 		err = check(r, path, why);
 	}
 	if (err) {
@@ -185,6 +207,7 @@ static sqlite3_stmt *ask(struct events_read *r, const char *head, const struct w
 	char sql[SQL_MAX + 512];
 	sqlite3_stmt *q = NULL;
 
+	r->until_ms = now_ms() + MOMENT_MS;
 	snprintf(sql, sizeof sql, "%s%s%s", head, w->sql, tail);
 	if (sqlite3_prepare_v2(r->db, sql, -1, &q, NULL) != SQLITE_OK)
 		return NULL;
@@ -244,7 +267,10 @@ enum err events_read_list(struct events_read *r, const struct events_query *q, s
 	}
 	sqlite3_finalize(s);
 	wr_view(w, VIEW("]"));
-	return rc != SQLITE_ROW && rc != SQLITE_DONE ? ERR_IO : w->err;
+	/* Cut short: what was found so far is an answer, with where to go on. */
+	return rc != SQLITE_ROW && rc != SQLITE_DONE && (rc != SQLITE_INTERRUPT || *n == 0)
+		   ? ERR_IO
+		   : w->err;
 }
 
 uint64_t events_read_last(struct events_read *r)

@@ -129,7 +129,7 @@ static void news(void *ctx, const struct alarm_news *n)
 	int len = snprintf((char *)line, sizeof line,
 			   "{\"time\":%llu.%06llu,\"seq\":%llu,\"role\":\"watch\",\"level\":\"%s\","
 			   "\"event\":\"watch.alarm_%s\",\"alarm\":\"%s\",\"severity\":\"%s\","
-			   "\"clause\":\"%s\",\"subject\":\"%.*s\",\"id\":%llu}\n",
+			   "\"clause\":\"%s\",\"subject\":\"%.*s\",\"number\":%llu}\n",
 			   (unsigned long long)(now / 1000000), (unsigned long long)(now % 1000000),
 			   (unsigned long long)me->said++, n->open ? "error" : "note",
 			   n->open ? "raised" : "cleared", n->name, n->severity, n->clause,

@@ -25,6 +25,13 @@ PATHS = {
     "/networks": ("00101", "00101"), "/rules": NONE, "/ranges": ("999700000000000", "999700000000000"),
     "/equipment": ("35390000000099", "35390000000099"), "/suppliers": NONE, "/batches": NONE,
     "/platforms": ("own.example", "other.example"), "/agreements": ("own", "other"),
+    "/events": (None, {}), "/events/live": (None, {}), "/alarms": (None, {}), "/live": (None, {}),
+    "/live/seconds": (None, {}), "/subscriptions/{id}/events": (("999700000000001", "999700000000101"), {}),
+    "/jobs/{id}/rows": (NONE, {}), "/jobs/{id}/start": (NONE, {}), "/jobs/{id}/pause": (NONE, {}),
+    "/jobs/{id}/cancel": (NONE, {}), "/jobs/{id}/approve": (NONE, {}), "/jobs/{id}/result": (NONE, {}),
+    "/jobs/{id}": (NONE, {}), "/jobs": (None, {}), "/duties": (None, {}), "/may": (None, {}),
+    "/alarm-care": NONE, "/consents": NONE, "/jurisdictions": NONE, "/overrides": NONE, "/assessments": NONE,
+    "/incidents": NONE, "/subject-requests": NONE, "/nominations": NONE,
     "/holds": NONE, "/hosts": NONE, "/users": ("spare", "strange"), "/api-keys": NONE,
 }
 
