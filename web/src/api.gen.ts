@@ -92,8 +92,6 @@ export const endpoints = {
   "POST /holds": ["operator-admin", "security-engineer"],
   "POST /hosts": ["operator-admin"],
   "POST /me/api-keys": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
-  "POST /me/passkey": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
-  "POST /me/passkey/confirm": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /me/password": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /me/recovery": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /me/totp": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
@@ -104,8 +102,6 @@ export const endpoints = {
   "POST /ranges": ["operator-admin"],
   "POST /rules": ["operator-admin", "security-engineer"],
   "POST /session": [],
-  "POST /session/passkey": [],
-  "POST /session/passkey/challenge": [],
   "POST /session/recovery": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /session/totp": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /setup": [],
@@ -138,8 +134,6 @@ export interface Bodies {
   "POST /holds": Partial<Hold>;
   "POST /hosts": Partial<Host>;
   "POST /me/api-keys": { label: string; scopes: string; expires: string; addresses?: string };
-  "POST /me/passkey": { label?: string };
-  "POST /me/passkey/confirm": { id: string; client_data: string; attestation: string };
   "POST /me/password": { current: string; password: string };
   "POST /me/totp": { label?: string };
   "POST /me/totp/confirm": { code: string };
@@ -149,8 +143,6 @@ export interface Bodies {
   "POST /ranges": Partial<Range>;
   "POST /rules": Partial<Rule>;
   "POST /session": { user: string; password: string };
-  "POST /session/passkey": { id: string; client_data: string; authenticator_data: string; signature: string };
-  "POST /session/passkey/challenge": { user?: string };
   "POST /session/recovery": { code: string };
   "POST /session/totp": { code: string };
   "POST /setup": { token: string; user: string; full_name?: string; password: string };
@@ -161,6 +153,7 @@ export interface Bodies {
   "POST /welcome": { token: string; password: string };
 }
 
+/** an IoT service provider */
 export interface Tenant {
   id?: number;
   version?: number;
@@ -169,13 +162,14 @@ export interface Tenant {
   critical_max?: number;
 }
 
+/** a service profile: what an IoT service may do */
 export interface Profile {
   id?: number;
   version?: number;
   name?: string;
   tenant?: string;
-  priority?: string;
-  binding?: string;
+  priority?: "critical" | "high" | "normal" | "low" | "";
+  binding?: "alert" | "refuse" | "greylist" | "detach" | "quarantine" | "";
   rats?: string;
   services?: string;
   ul_bps?: number;
@@ -190,13 +184,14 @@ export interface Profile {
   apn4?: string;
   tamper?: boolean;
   quarantine?: string;
-  grey?: string;
+  grey?: "cancel" | "bar" | "quarantine" | "watch" | "";
   grey_s?: number;
-  assurance?: string;
+  assurance?: "sim" | "bound-device" | "";
   generation?: number;
   algorithms?: string;
 }
 
+/** a SIM and what it is entitled to */
 export interface Subscription {
   id?: number;
   version?: number;
@@ -204,12 +199,12 @@ export interface Subscription {
   iccid?: string;
   msisdn?: string;
   eid?: string;
-  alg?: string;
+  alg?: "milenage" | "tuak" | "";
   tenant?: string;
   profile?: string;
-  priority?: string;
+  priority?: "critical" | "high" | "normal" | "low" | "profile" | "";
   imei?: string;
-  life?: string;
+  life?: "inventory" | "test-ready" | "active" | "suspended" | "retired" | "";
   partition?: number;
   grey_until?: string;
   test?: boolean;
@@ -217,6 +212,7 @@ export interface Subscription {
   host?: string;
 }
 
+/** a roaming partner, or our own network */
 export interface Network {
   id?: number;
   version?: number;
@@ -225,7 +221,7 @@ export interface Network {
   realm?: string;
   cert_name?: string;
   addresses?: string;
-  trust?: string;
+  trust?: "blocked" | "throttled" | "trusted" | "own" | "";
   clear_ok?: boolean;
   hide?: boolean;
   compat_ula?: boolean;
@@ -240,29 +236,32 @@ export interface Network {
   point_codes?: string;
 }
 
+/** an entry of the white, grey or black list */
 export interface Equipment {
   id?: number;
   version?: number;
   imei?: string;
-  list?: string;
+  list?: "white" | "black" | "grey";
   reason?: string;
   expires?: string;
   certificate?: string;
   certified_until?: string;
 }
 
+/** how a check behaves, for everyone or for a scope */
 export interface Rule {
   id?: number;
   version?: number;
   name?: string;
-  check?: string;
-  mode?: string;
+  check?: "partner.peer_unknown" | "partner.peer_blocked" | "partner.origin_ours" | "partner.origin_realm" | "partner.origin_host" | "partner.route_record" | "partner.visited_plmn" | "partner.dest_internal" | "partner.dest_realm" | "category.application" | "category.command" | "category.home_only" | "category.own_subscriber" | "category.registered_roamer" | "category.foreign_imsi" | "plausibility.serving_host" | "plausibility.velocity" | "plausibility.ulr_without_air" | "subscriber.unknown" | "subscriber.not_active" | "subscriber.greylisted" | "subscriber.plmn" | "subscriber.rat" | "subscriber.binding" | "subscriber.equipment" | "load.unknown_rate" | "load.partner_rate" | "load.admission" | "steering.weight" | "partner.node_address" | "category.code_form" | "category.context" | "category.version" | "category.several" | "category.late_request" | "category.layers" | "category.split" | "category.lengths" | "category.identities" | "plausibility.serving_network";
+  mode?: "off" | "observe" | "enforce";
   imsi_from?: string;
   imsi_to?: string;
   plmn?: string;
   host?: string;
 }
 
+/** an IMSI range of ours */
 export interface Range {
   id?: number;
   version?: number;
@@ -273,6 +272,7 @@ export interface Range {
   handset?: boolean;
 }
 
+/** who makes our cards */
 export interface Supplier {
   id?: number;
   version?: number;
@@ -282,6 +282,7 @@ export interface Supplier {
   certificate?: string;
 }
 
+/** cards delivered together */
 export interface Batch {
   id?: number;
   version?: number;
@@ -289,12 +290,13 @@ export interface Batch {
   supplier?: string;
   iccid_from?: string;
   iccid_to?: string;
-  form?: string;
+  form?: "2ff" | "3ff" | "4ff" | "mff2" | "";
   certificate?: string;
   certified_until?: string;
   keys_until?: string;
 }
 
+/** an IoT service platform that devices sign on to */
 export interface Platform {
   id?: number;
   version?: number;
@@ -305,41 +307,45 @@ export interface Platform {
   key_y?: string;
 }
 
+/** a greylisting: a case under investigation, that ends */
 export interface Hold {
   id?: number;
   version?: number;
   imsi?: string;
-  state?: string;
+  state?: "open" | "escalated" | "returned" | "expired" | "";
   until?: string;
   imei?: string;
   cause?: string;
   note?: string;
 }
 
+/** a person who signs in to the portal */
 export interface User {
   id?: number;
   version?: number;
   name?: string;
   tenant?: string;
-  role?: string;
-  state?: string;
+  role?: "operator-admin" | "security-engineer" | "noc-viewer" | "compliance-officer" | "tenant-admin" | "tenant-engineer" | "tenant-viewer";
+  state?: "invited" | "active" | "disabled" | "";
   full_name?: string;
   mail?: string;
   since?: string;
 }
 
+/** what a user proves with who they are; its secret is sealed by the portal */
 export interface Credential {
   id?: number;
   version?: number;
   name?: string;
   user?: string;
-  kind?: string;
+  kind?: "password" | "totp" | "passkey" | "recovery" | "invitation";
   label?: string;
   counter?: number;
   made?: string;
   until?: string;
 }
 
+/** a program that uses the API in a user's name */
 export interface ApiKey {
   id?: number;
   version?: number;
@@ -353,6 +359,7 @@ export interface ApiKey {
   made?: string;
 }
 
+/** what a device has reported of the host it is built into (DHIR) */
 export interface Host {
   id?: number;
   version?: number;
@@ -363,4 +370,11 @@ export interface Host {
   unique?: string;
   imsi?: string;
   seen?: string;
+}
+
+export interface Problem {
+  type?: string;
+  title?: string;
+  status?: number;
+  detail?: string;
 }

@@ -13,6 +13,7 @@ const theme = createTheme({
   components: {
     Modal: { defaultProps: { lockScroll: false } },
     Input: { defaultProps: { size: "sm" } },
+    InputWrapper: { defaultProps: { withAsterisk: false } }, // nearly all are needed: what is not says so
   },
 });
 

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { api } from "../api";
 import { s } from "../strings";
 import { Wrong } from "../ui/bits";
-import { askPasskey, canPasskey } from "../ui/webauthn";
+import { canPasskey, provePasskey } from "../ui/webauthn";
 
 export function Factor({ factors, done }: { factors: string[]; done: () => void }) {
   const ways = factors.filter((f) => f !== "passkey" || canPasskey());
@@ -25,10 +25,7 @@ export function Factor({ factors, done }: { factors: string[]; done: () => void 
       setBusy(false);
     }
   };
-  const passkey = () => run(async () => {
-    const options = await api("POST /session/passkey/challenge", { quiet: true });
-    await api("POST /session/passkey", { body: await askPasskey(options), quiet: true });
-  });
+  const passkey = () => run(() => provePasskey());
   const typed = () => run(() => api(way === "totp" ? "POST /session/totp" : "POST /session/recovery", { body: { code: code.replace(/\s/g, "") }, quiet: true }));
   return (
     <div className="stack">

@@ -5,7 +5,7 @@ import { api, type Row } from "../api";
 import { useSession } from "../session";
 import { s } from "../strings";
 import { Note, Wrong } from "../ui/bits";
-import { askPasskey, canPasskey, makePasskey } from "../ui/webauthn";
+import { canPasskey, enrolPasskey, provePasskey } from "../ui/webauthn";
 import { Factor } from "./factor";
 import { Qr } from "../ui/qr";
 
@@ -52,8 +52,7 @@ export function SignIn() {
     await refresh();
   });
   const byPasskey = () => run(async () => {
-    const options = await api("POST /session/passkey/challenge", { body: user ? { user } : {}, quiet: true });
-    await api("POST /session/passkey", { body: await askPasskey(options), quiet: true });
+    await provePasskey(user);
     await refresh();
   });
   return (
@@ -101,8 +100,7 @@ function EnrolForm({ first, done }: { first?: boolean; done: () => Promise<void>
     else await done();
   };
   const passkey = () => run(async () => {
-    const options = await api("POST /me/passkey", { body: label ? { label } : {} });
-    await api("POST /me/passkey/confirm", { body: await makePasskey(options) });
+    await enrolPasskey(label);
     await finish();
   });
   const totp = () => run(async () => setKey(await api("POST /me/totp", { body: label ? { label } : {} })));
