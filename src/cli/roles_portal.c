@@ -31,18 +31,26 @@ static enum err certificate(struct role_portal *r, const struct conf *c, char wh
 	return err ? err : tls_read_file("key", key, &r->key, why);
 }
 
-/* The built pages, where they are: named, in the checkout, or installed. */
+/* The built pages, where they are: named, in the build folder (BUILD/web, for BUILD/src/cli/merlon), or
+ * installed. */
 static const char *pages(const struct conf *c)
 {
-	static const char *const places[] = {"web/dist", MERLON_SHARE "/web"};
+	static char built[CONF_TEXT_MAX + 8];
+	static const char installed[] = MERLON_SHARE "/web";
+	ssize_t n = readlink("/proc/self/exe", built, CONF_TEXT_MAX);
+	char *end;
 
 	if (c->portal_pages[0])
 		return c->portal_pages;
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		if (access(places[i], R_OK) == 0)
-			return places[i];
+	built[n > 0 ? n : 0] = 0;
+	for (int i = 0; i < 3 && (end = strrchr(built, '/')); i++)
+		*end = 0;
+	if (built[0]) {
+		memcpy(built + strlen(built), "/web", 5);
+		if (access(built, R_OK) == 0)
+			return built;
 	}
-	return NULL;
+	return access(installed, R_OK) == 0 ? installed : NULL;
 }
 
 static enum err paths(struct role_portal *r, const struct conf *c, char why[256])

@@ -42,10 +42,10 @@ static const struct {
     {".map", "application/json"},
 };
 
-/* No inline script, no foreign origin; styles of the component library are set on elements. */
+/* Nothing inline, no foreign origin: the pages are built for it (web/vite.config.ts). */
 static const char policy[] =
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; "
+    "default-src 'self'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; font-src 'self'; connect-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 static const char *type_of(const char *name)
@@ -188,7 +188,8 @@ static void send_file(const struct file *f, struct web_call *call)
 	a.header[5].name = "Cross-Origin-Opener-Policy";
 	a.header[5].value = "same-origin";
 	a.header[6].name = "Permissions-Policy";
-	a.header[6].value = "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self)";
+	a.header[6].value = "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self), "
+			    "publickey-credentials-create=(self)";
 	web_answer(call, &a);
 }
 

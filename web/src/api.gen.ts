@@ -2,6 +2,7 @@
 
 /** Who may call it: roles; none: whoever comes. */
 export const endpoints = {
+  "DELETE /agreements/{id}": ["operator-admin", "compliance-officer"],
   "DELETE /api-keys/{id}": ["operator-admin", "tenant-admin"],
   "DELETE /batches/{id}": ["operator-admin"],
   "DELETE /equipment/{id}": ["operator-admin", "security-engineer"],
@@ -21,6 +22,9 @@ export const endpoints = {
   "DELETE /tenants/{id}": ["operator-admin"],
   "DELETE /users/{id}": ["operator-admin", "tenant-admin"],
   "DELETE /users/{id}/sessions": ["operator-admin", "tenant-admin"],
+  "GET /agreements": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /agreements/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /agreements/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /api-keys": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
   "GET /api-keys/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
   "GET /api-keys/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
@@ -73,6 +77,7 @@ export const endpoints = {
   "GET /users": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
   "GET /users/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
   "GET /users/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
+  "PATCH /agreements/{id}": ["operator-admin", "compliance-officer"],
   "PATCH /batches/{id}": ["operator-admin", "security-engineer"],
   "PATCH /equipment/{id}": ["operator-admin", "security-engineer"],
   "PATCH /holds/{id}": ["operator-admin", "security-engineer"],
@@ -86,12 +91,15 @@ export const endpoints = {
   "PATCH /suppliers/{id}": ["operator-admin", "security-engineer"],
   "PATCH /tenants/{id}": ["operator-admin", "tenant-admin"],
   "PATCH /users/{id}": ["operator-admin", "tenant-admin"],
+  "POST /agreements": ["operator-admin", "compliance-officer"],
   "POST /approvals/{id}/approve": ["operator-admin", "security-engineer", "tenant-admin"],
   "POST /batches": ["operator-admin", "security-engineer"],
   "POST /equipment": ["operator-admin", "security-engineer"],
   "POST /holds": ["operator-admin", "security-engineer"],
   "POST /hosts": ["operator-admin"],
   "POST /me/api-keys": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "POST /me/passkey": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "POST /me/passkey/confirm": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /me/password": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /me/recovery": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /me/totp": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
@@ -102,6 +110,8 @@ export const endpoints = {
   "POST /ranges": ["operator-admin"],
   "POST /rules": ["operator-admin", "security-engineer"],
   "POST /session": [],
+  "POST /session/passkey": [],
+  "POST /session/passkey/challenge": [],
   "POST /session/recovery": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /session/totp": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /setup": [],
@@ -116,6 +126,7 @@ export type Endpoint = keyof typeof endpoints;
 
 /** What each takes. */
 export interface Bodies {
+  "PATCH /agreements/{id}": Partial<Agreement>;
   "PATCH /batches/{id}": Partial<Batch>;
   "PATCH /equipment/{id}": Partial<Equipment>;
   "PATCH /holds/{id}": Partial<Hold>;
@@ -129,11 +140,14 @@ export interface Bodies {
   "PATCH /suppliers/{id}": Partial<Supplier>;
   "PATCH /tenants/{id}": Partial<Tenant>;
   "PATCH /users/{id}": Partial<User>;
+  "POST /agreements": Partial<Agreement>;
   "POST /batches": Partial<Batch>;
   "POST /equipment": Partial<Equipment>;
   "POST /holds": Partial<Hold>;
   "POST /hosts": Partial<Host>;
   "POST /me/api-keys": { label: string; scopes: string; expires: string; addresses?: string };
+  "POST /me/passkey": { label?: string };
+  "POST /me/passkey/confirm": { id: string; client_data: string; attestation: string };
   "POST /me/password": { current: string; password: string };
   "POST /me/totp": { label?: string };
   "POST /me/totp/confirm": { code: string };
@@ -143,6 +157,8 @@ export interface Bodies {
   "POST /ranges": Partial<Range>;
   "POST /rules": Partial<Rule>;
   "POST /session": { user: string; password: string };
+  "POST /session/passkey": { id: string; client_data: string; authenticator_data: string; signature: string };
+  "POST /session/passkey/challenge": { user?: string };
   "POST /session/recovery": { code: string };
   "POST /session/totp": { code: string };
   "POST /setup": { token: string; user: string; full_name?: string; password: string };
@@ -189,6 +205,13 @@ export interface Profile {
   assurance?: "sim" | "bound-device" | "";
   generation?: number;
   algorithms?: string;
+  reach?: string;
+  peers?: boolean;
+  day_mb?: number;
+  on_leak?: "alert" | "block" | "quarantine" | "";
+  on_threat?: "alert" | "block" | "quarantine" | "";
+  leaks_ok?: string;
+  touch_max?: number;
 }
 
 /** a SIM and what it is entitled to */
@@ -199,7 +222,7 @@ export interface Subscription {
   iccid?: string;
   msisdn?: string;
   eid?: string;
-  alg?: "milenage" | "tuak" | "";
+  alg?: "milenage" | "tuak" | "xor" | "comp128-3" | "";
   tenant?: string;
   profile?: string;
   priority?: "critical" | "high" | "normal" | "low" | "profile" | "";
@@ -253,7 +276,7 @@ export interface Rule {
   id?: number;
   version?: number;
   name?: string;
-  check?: "partner.peer_unknown" | "partner.peer_blocked" | "partner.origin_ours" | "partner.origin_realm" | "partner.origin_host" | "partner.route_record" | "partner.visited_plmn" | "partner.dest_internal" | "partner.dest_realm" | "category.application" | "category.command" | "category.home_only" | "category.own_subscriber" | "category.registered_roamer" | "category.foreign_imsi" | "plausibility.serving_host" | "plausibility.velocity" | "plausibility.ulr_without_air" | "subscriber.unknown" | "subscriber.not_active" | "subscriber.greylisted" | "subscriber.plmn" | "subscriber.rat" | "subscriber.binding" | "subscriber.equipment" | "load.unknown_rate" | "load.partner_rate" | "load.admission" | "steering.weight" | "partner.node_address" | "category.code_form" | "category.context" | "category.version" | "category.several" | "category.late_request" | "category.layers" | "category.split" | "category.lengths" | "category.identities" | "plausibility.serving_network";
+  check?: "partner.peer_unknown" | "partner.peer_blocked" | "partner.origin_ours" | "partner.origin_realm" | "partner.origin_host" | "partner.route_record" | "partner.visited_plmn" | "partner.dest_internal" | "partner.dest_realm" | "category.application" | "category.command" | "category.home_only" | "category.own_subscriber" | "category.registered_roamer" | "category.foreign_imsi" | "plausibility.serving_host" | "plausibility.velocity" | "plausibility.ulr_without_air" | "subscriber.unknown" | "subscriber.not_active" | "subscriber.greylisted" | "subscriber.plmn" | "subscriber.rat" | "subscriber.binding" | "subscriber.equipment" | "load.unknown_rate" | "load.partner_rate" | "load.admission" | "steering.weight" | "partner.node_address" | "category.code_form" | "category.context" | "category.version" | "category.several" | "category.late_request" | "category.layers" | "category.split" | "category.lengths" | "category.identities" | "plausibility.serving_network" | "category.unasked" | "category.tunnel" | "category.reused_tunnel" | "category.sequence" | "plausibility.session_network" | "subscriber.msisdn" | "subscriber.apn" | "subscriber.pdn_type" | "subscriber.sessions" | "load.path_rate";
   mode?: "off" | "observe" | "enforce";
   imsi_from?: string;
   imsi_to?: string;
@@ -370,6 +393,18 @@ export interface Host {
   unique?: string;
   imsi?: string;
   seen?: string;
+}
+
+/** a data processing agreement: what a tenant lets us do with its devices' data */
+export interface Agreement {
+  id?: number;
+  version?: number;
+  name?: string;
+  tenant?: string;
+  purposes?: string;
+  signed?: string;
+  ends?: string;
+  reference?: string;
 }
 
 export interface Problem {

@@ -82,7 +82,7 @@ function Frame() {
 
 function Scheme() {
   const scheme = useComputedColorScheme("light");
-  const { setColorScheme } = useMantineColorScheme();
+  const { setColorScheme } = useMantineColorScheme({ keepTransitions: true }); // else by an inline <style>
   const other = scheme === "dark" ? "light" : "dark";
   return (
     <ActionIcon variant="default" size="md" aria-label={s[other]} title={s[other]} onClick={() => setColorScheme(other)}>

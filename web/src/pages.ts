@@ -29,6 +29,7 @@ export const pages: PageDef[] = [
   { id: "ranges", title: k.range.title, group: "network", needs: "GET /ranges", view: page(() => import("./pages/ranges")) },
   { id: "platforms", title: k.platform.title, group: "network", needs: "GET /platforms", view: page(() => import("./pages/platforms")) },
   { id: "tenants", title: k.tenant.title, group: "people", needs: "GET /tenants", view: page(() => import("./pages/tenants")) },
+  { id: "agreements", title: k.agreement.title, group: "assurance", needs: "GET /agreements", view: page(() => import("./pages/agreements")) },
   { id: "users", title: k.user.title, group: "people", needs: "GET /users", view: page(() => import("./pages/users")) },
   { id: "approvals", title: s.approvals.title, group: "assurance", needs: "GET /approvals", view: page(() => import("./pages/approvals")) },
   { id: "journal", title: s.journal.title, group: "assurance", needs: "GET /journal", view: page(() => import("./pages/journal")) },

@@ -17,7 +17,9 @@ export interface Answers {
   voice: boolean;
   locate: boolean;
   wifi: boolean;
-  reach: boolean; // someone may open its housing
+  tamper: boolean; // someone may open its housing
+  reach: string;
+  peers: boolean;
   bound: boolean; // it keeps its device for life
   ip: "ipv4" | "ipv6" | "ipv4v6" | "non-ip";
   apn: string;
@@ -25,7 +27,7 @@ export interface Answers {
 
 export const blank: Answers = {
   name: "", tenant: "", kind: "business", where: "here", countries: "", moves: false, power: "mains", data: "bytes", sms: "none", smsTo: "",
-  voice: false, locate: false, wifi: false, reach: false, bound: true, ip: "ipv4", apn: "",
+  voice: false, locate: false, wifi: false, tamper: false, reach: "", peers: false, bound: true, ip: "ipv4", apn: "",
 };
 
 const rates = { bytes: 100_000, files: 2_000_000, video: 20_000_000 };
@@ -44,7 +46,7 @@ export function derive(a: Answers): Row {
     name: a.name, tenant: a.tenant, priority: a.kind === "harm" ? "critical" : a.kind === "business" ? "normal" : "low",
     binding: a.bound ? (a.kind === "harm" ? "alert" : "refuse") : "alert", rats: rats.join(" "), services: services.join(" "), ul_bps: rate, dl_bps: rate,
     tau_s: tau[a.power], sms_to: a.sms === "both" ? a.smsTo : "", countries: a.where === "anywhere" ? "" : a.countries,
-    apn1: `${a.apn}:${a.ip}:${qci}:${arp}:${rate}:${rate}`, tamper: a.reach, assurance: a.bound && a.kind !== "harm" ? "bound-device" : "sim", generation: 4,
+    apn1: `${a.apn}:${a.ip}:${qci}:${arp}:${rate}:${rate}`, tamper: a.tamper, reach: a.reach, peers: a.peers, assurance: a.bound && a.kind !== "harm" ? "bound-device" : "sim", generation: 4,
   };
 }
 
@@ -63,6 +65,10 @@ export function words(p: Row): { can: string[]; cannot: string[] } {
   const apns = ["apn1", "apn2", "apn3", "apn4"].map((n) => String(p[n] ?? "")).filter(Boolean).map((a) => a.split(":")[0]);
   can.push(w.data(apns.join(", "), rate(p.ul_bps), rate(p.dl_bps)));
   cannot.push(w.otherNetworks(apns.length));
+  const reach = set(p.reach);
+  reach.length ? (can.push(w.reach(reach.join(", "))), cannot.push(w.reachElse)) : can.push(w.reachAll);
+  p.peers === true || p.peers === "yes" ? can.push(w.peers) : cannot.push(w.noPeers);
+  if (Number(p.day_mb) > 0) can.push(w.day(String(p.day_mb)));
   can.push(rats.length ? w.radios(rats.join(", ")) : w.anyRadio);
   const off = ["geran", "utran", "wb-eutran", "lte-m", "nb-iot", "nr"].filter((r) => rats.length && !rats.includes(r));
   if (off.length) cannot.push(w.noRadios(off.join(", ")));

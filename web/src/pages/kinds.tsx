@@ -38,6 +38,10 @@ export const platforms: Kind = {
   object: "platform", page: "platforms", ...k.platform, list: "GET /platforms", show: "GET /platforms/{id}", make: "POST /platforms",
   change: "PATCH /platforms/{id}", drop: "DELETE /platforms/{id}", history: "GET /platforms/{id}/history", columns: ["name", "tenant", "sector"],
 };
+export const agreements: Kind = {
+  object: "agreement", page: "agreements", ...k.agreement, list: "GET /agreements", show: "GET /agreements/{id}", make: "POST /agreements",
+  change: "PATCH /agreements/{id}", drop: "DELETE /agreements/{id}", history: "GET /agreements/{id}/history", columns: ["name", "tenant", "purposes", "signed", "ends"],
+};
 export const hosts: Kind = {
   object: "host", page: "hosts", ...k.host, list: "GET /hosts", show: "GET /hosts/{id}", history: "GET /hosts/{id}/history",
   columns: ["imei", "maker", "model", "software", "imsi", "seen"], search: "IMEI",

@@ -86,6 +86,8 @@ function Wizard({ done }: { done: (name: string) => void }) {
     <div className="stack" key="2">
       <Choice title={q.data} value={a.data} set={(v) => set({ data: v as Answers["data"] })} of={q.datas} />
       <TextInput label={q.apn} description={q.apnHelp} value={a.apn} onChange={(e) => set({ apn: e.currentTarget.value })} required />
+      <TextInput label={q.reach} description={q.reachHelp} value={a.reach} onChange={(e) => set({ reach: e.currentTarget.value })} />
+      <Checkbox label={q.peers} checked={a.peers} onChange={(e) => set({ peers: e.currentTarget.checked })} />
       <Choice title={q.ip} value={a.ip} set={(v) => set({ ip: v as Answers["ip"] })} of={q.ips} />
       <Choice title={q.sms} value={a.sms} set={(v) => set({ sms: v as Answers["sms"] })} of={q.smss} />
       {a.sms === "both" ? <TextInput label={q.smsTo} description={q.smsToHelp} value={a.smsTo} onChange={(e) => set({ smsTo: e.currentTarget.value })} /> : null}
@@ -95,7 +97,7 @@ function Wizard({ done }: { done: (name: string) => void }) {
     </div>,
     <div className="stack" key="3">
       <Checkbox label={q.bound} checked={a.bound} onChange={(e) => set({ bound: e.currentTarget.checked })} />
-      <Checkbox label={q.reach} checked={a.reach} onChange={(e) => set({ reach: e.currentTarget.checked })} />
+      <Checkbox label={q.tamper} checked={a.tamper} onChange={(e) => set({ tamper: e.currentTarget.checked })} />
     </div>,
     <div className="stack" key="4">
       <Words of={made} />

@@ -45,7 +45,7 @@ export function useModel(object: string): Model | null {
   return m;
 }
 
-export const times = new Set(["since", "made", "until", "expires", "seen", "grey_until", "sas_until", "certified_until", "keys_until"]);
+export const times = new Set(["since", "made", "until", "expires", "seen", "grey_until", "sas_until", "certified_until", "keys_until", "signed", "ends"]);
 const words = new Set(["life", "trust", "mode", "list", "state", "role", "priority"]);
 
 export function cell(kind: Kind, name: string, row: Row): ReactNode {

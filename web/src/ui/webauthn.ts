@@ -1,11 +1,7 @@
 // Passkeys: the server's options and our answers are JSON with base64url (WebAuthn level 3's own JSON form).
 import { api } from "../api";
-import { type Endpoint, endpoints } from "../api.gen";
 
 type Json = Record<string, unknown>;
-
-/** A portal may be built without passkeys: then they are not offered. */
-const at = (endpoint: string) => endpoint as Endpoint;
 
 function bytes(text: unknown): ArrayBuffer {
   const b = atob(String(text).replace(/-/g, "+").replace(/_/g, "/"));
@@ -21,7 +17,7 @@ function text(b: ArrayBuffer): string {
 const ids = (list: unknown) =>
   ((list as Json[] | undefined) ?? []).map((c) => ({ ...c, type: "public-key" as const, id: bytes(c.id) })) as PublicKeyCredentialDescriptor[];
 
-export const canPasskey = () => "POST /session/passkey" in endpoints && typeof PublicKeyCredential !== "undefined" && isSecureContext;
+export const canPasskey = () => typeof PublicKeyCredential !== "undefined" && isSecureContext;
 
 async function makePasskey(options: Json) {
   const user = options.user as Json;
@@ -51,11 +47,11 @@ async function askPasskey(options: Json) {
 
 /** Sign in with one, add it as the second factor, or step up. */
 export async function provePasskey(user?: string) {
-  const options = await api(at("POST /session/passkey/challenge"), { body: user ? { user } : {}, quiet: true });
-  await api(at("POST /session/passkey"), { body: await askPasskey(options), quiet: true });
+  const options = await api("POST /session/passkey/challenge", { body: user ? { user } : {}, quiet: true });
+  await api("POST /session/passkey", { body: await askPasskey(options), quiet: true });
 }
 
 export async function enrolPasskey(label: string) {
-  const options = await api(at("POST /me/passkey"), { body: label ? { label } : {} });
-  await api(at("POST /me/passkey/confirm"), { body: await makePasskey(options) });
+  const options = await api("POST /me/passkey", { body: label ? { label } : {} });
+  await api("POST /me/passkey/confirm", { body: await makePasskey(options) });
 }

@@ -1,0 +1,4 @@
+import { agreements } from "./kinds";
+import { records } from "./records";
+
+export default records(agreements);
