@@ -28,6 +28,7 @@ static const struct made {
     {"portal", "portal", S_IFDIR | 0700},
     {"edge", "sightings.0", 0600},
     {"edge", "sightings.1", 0600},
+    {"inspect", INSPECT_SESSIONS, 0600},
 };
 #define MADE_N (sizeof made / sizeof *made)
 

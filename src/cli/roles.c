@@ -453,7 +453,7 @@ const struct role roles[] = {
      .network = true,
      .own = {"portal"}},
     {.name = "inspect", .order = 6, .open = inspect_open, .run = inspect_serve, .stop = inspect_close,
-     .confine = inspect_confine, .own = {NULL}},
+     .confine = inspect_confine, .own = {INSPECT_SESSIONS}},
     {.name = "signer", .order = 1, /* there by itself where roles speak TLS */
      .early = true,
      .open = open_signer, .run = run_signer, .stop = stop_signer, .renew = renew_signer,

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -138,6 +139,25 @@ static enum err open_worker(struct inspect_role *r, size_t i, char why[256])
 	return err ? err : open_wire(w, p, why);
 }
 
+/* They outlive us: devices go on after a restart. */
+static enum err open_sessions(struct inspect_role *r, char why[256])
+{
+	const struct inspect_conf *c = r->conf;
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof path, "%.400s/" INSPECT_SESSIONS, c->data_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0) {
+		r->sessions = sessions_map(fd, c->sessions, c->idle_s, c->key);
+		close(fd);
+	}
+	if (r->sessions)
+		return ERR_OK;
+	snprintf(why, 256, "%.150s: the table of sessions: %s", path, strerror(errno));
+	return ERR_IO;
+}
+
 static enum err open_all(struct inspect_role *r, char why[256])
 {
 	const struct inspect_conf *c = r->conf;
@@ -151,9 +171,12 @@ static enum err open_all(struct inspect_role *r, char why[256])
 	if (err)
 		return err;
 	memcpy(s.key, c->key, sizeof s.key);
-	s.sessions = r->sessions = sessions_new(c->sessions, c->idle_s, c->key);
+	err = open_sessions(r, why);
+	if (err)
+		return err;
+	s.sessions = r->sessions;
 	s.read = serving_reader(r->serving);
-	if (!r->sessions || !s.read) {
+	if (!s.read) {
 		snprintf(why, 256, "inspect: out of memory");
 		return ERR_FULL;
 	}

@@ -7,6 +7,7 @@
 struct inspect_role;
 
 #define INSPECT_PAIRS 8
+#define INSPECT_SESSIONS "sessions" /* in data_dir: the session table */
 
 /* Two interfaces; or one, of a tap: `b` is "". */
 struct inspect_pair {

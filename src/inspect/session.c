@@ -3,9 +3,14 @@
 
 #include "base/big.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #define TRIES     64
 #define CHAIN_MAX 64 /* cells that a reader follows: a chain that is being changed may go in a ring */
 #define MAX_MAX   (1u << 24)
+#define MAGIC     0x314e4f495353454dull
 
 static size_t rounded(size_t n)
 {
@@ -23,33 +28,89 @@ static void lay_out(struct sessions *s, uint8_t *at)
 	s->sims = (uint32_t *)(void *)at;
 }
 
-struct sessions *sessions_new(size_t max, uint32_t idle_s, const uint8_t key[HASH_KEY])
+static uint32_t heads_for(size_t max)
 {
-	uint32_t heads = 1024, cells;
-	struct sessions *s;
-	size_t bytes;
+	uint32_t heads = 1024;
 
-	if (max == 0 || max > MAX_MAX)
-		return NULL;
-	cells = (uint32_t)max * SESSION_TUNNELS;
-	while (heads < cells)
+	while (heads < max * SESSION_TUNNELS)
 		heads *= 2;
-	bytes = rounded(sizeof *s) + rounded(max * sizeof *s->row) + rounded((cells + 1) * sizeof *s->cell) +
-		rounded(heads * sizeof *s->head) + rounded(heads * sizeof *s->sims);
-	s = big_new(bytes);
-	if (!s)
-		return NULL;
-	s->bytes = bytes;
+	return heads;
+}
+
+static size_t bytes_for(size_t max)
+{
+	const struct sessions *s = NULL;
+	size_t heads = heads_for(max);
+
+	return rounded(sizeof *s) + rounded(max * sizeof *s->row) +
+	       rounded((max * SESSION_TUNNELS + 1) * sizeof *s->cell) + rounded(heads * sizeof *s->head) +
+	       rounded(heads * sizeof *s->sims);
+}
+
+static void set_up(struct sessions *s, size_t max, const uint8_t key[HASH_KEY])
+{
+	s->bytes = bytes_for(max);
 	s->max = (uint32_t)max;
-	s->cell_n = cells;
-	s->mask = heads - 1;
-	s->idle_s = idle_s;
+	s->cell_n = (uint32_t)max * SESSION_TUNNELS;
+	s->mask = heads_for(max) - 1;
 	s->fresh_cell = 1;
 	memcpy(s->hash_key, key, HASH_KEY);
+}
+
+struct sessions *sessions_new(size_t max, uint32_t idle_s, const uint8_t key[HASH_KEY])
+{
+	struct sessions *s = max == 0 || max > MAX_MAX ? NULL : big_new(bytes_for(max));
+
+	if (!s)
+		return NULL;
+	set_up(s, max, key);
+	s->idle_s = idle_s;
 	lay_out(s, (uint8_t *)s + rounded(sizeof *s));
 	if (pthread_mutex_init(&s->writing, NULL) == 0)
 		return s;
-	big_free(s, bytes);
+	big_free(s, s->bytes);
+	return NULL;
+}
+
+/* What was left there counts if it is ours, of this size, and whole. */
+static bool is_whole(const struct sessions *s, size_t max, uint64_t layout, const uint8_t key[HASH_KEY])
+{
+	return s->magic == MAGIC && s->layout == layout && s->max == max && s->bytes == bytes_for(max) &&
+	       atomic_load(&s->busy) == 0 && memcmp(s->hash_key, key, HASH_KEY) == 0;
+}
+
+struct sessions *sessions_map(int fd, size_t max, uint32_t idle_s, const uint8_t key[HASH_KEY])
+{
+	uint64_t layout = sizeof(struct sessions) << 32 | sizeof(struct row) << 16 | sizeof(struct key_cell);
+	struct sessions *s;
+	size_t bytes;
+	void *map;
+
+	if (max == 0 || max > MAX_MAX)
+		return NULL;
+	bytes = bytes_for(max);
+	if (ftruncate(fd, (off_t)bytes) != 0)
+		return NULL;
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return NULL;
+	s = map;
+	if (!is_whole(s, max, layout, key)) {
+		/* All of it now: a disk that is full later would end us in the middle of a packet. */
+		if (ftruncate(fd, 0) != 0 || posix_fallocate(fd, 0, (off_t)bytes) != 0) {
+			munmap(map, bytes);
+			return NULL;
+		}
+		set_up(s, max, key);
+		s->magic = MAGIC;
+		s->layout = layout;
+	}
+	s->mapped = true;
+	s->idle_s = idle_s;
+	lay_out(s, (uint8_t *)s + rounded(sizeof *s));
+	if (pthread_mutex_init(&s->writing, NULL) == 0)
+		return s;
+	munmap(map, bytes);
 	return NULL;
 }
 
@@ -58,7 +119,10 @@ void sessions_free(struct sessions *s)
 	if (!s)
 		return;
 	pthread_mutex_destroy(&s->writing);
-	big_free(s, s->bytes);
+	if (s->mapped)
+		munmap(s, s->bytes);
+	else
+		big_free(s, s->bytes);
 }
 
 uint32_t sessions_max(const struct sessions *s)

@@ -42,6 +42,10 @@ struct sessions;
 /* Room for `max` sessions (at most 2^24); NULL without memory. `idle_s`: a session of which nothing was
  * seen for so long is forgotten; 0: never, until there is no room. The key is copied. */
 struct sessions *sessions_new(size_t max, uint32_t idle_s, const uint8_t key[HASH_KEY]);
+/* The same in a file that outlives the process: what another sessions_map of this size and key left there
+ * is there again, unless it ended in the middle of a change. The file is not needed any more once it is
+ * mapped. */
+struct sessions *sessions_map(int fd, size_t max, uint32_t idle_s, const uint8_t key[HASH_KEY]);
 void sessions_free(struct sessions *s);
 uint32_t sessions_max(const struct sessions *s);
 size_t sessions_bytes(const struct sessions *s); /* memory, all of it */

@@ -38,6 +38,9 @@ struct node {
 };
 
 struct sessions {
+	uint64_t magic, layout;             /* of a file: whose it is, and the sizes of what it holds */
+	_Atomic uint32_t busy;              /* a change is going on */
+	bool mapped;
 	uint8_t hash_key[HASH_KEY];
 	uint32_t max, cell_n, idle_s, mask; /* mask: of `head` and `sims` */
 	size_t bytes;

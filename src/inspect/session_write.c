@@ -7,10 +7,12 @@
 static void lock(struct sessions *s)
 {
 	pthread_mutex_lock(&s->writing);
+	atomic_store(&s->busy, 1);
 }
 
 static void unlock(struct sessions *s)
 {
+	atomic_store(&s->busy, 0);
 	pthread_mutex_unlock(&s->writing);
 }
 

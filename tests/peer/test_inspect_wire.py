@@ -187,6 +187,8 @@ def test_the_wire_outlives_the_process(network):
     os.kill(roles(m.process.pid)["inspect"], signal.SIGKILL)
     until(lambda: direct(network), 20, "the wire after the role was killed")
     m.event(since, 20, event="role.up", name="inspect")
+    assert network.curl(PLATFORM, 10).startswith("hello ")  # its session is still known
+    assert m.metric("dropped_total", "unknown_tunnel") == 0  # of the new process
     os.kill(m.process.pid, signal.SIGSTOP)  # so that it starts nothing again
     for pid in roles(m.process.pid).values():
         os.kill(pid, signal.SIGKILL)

@@ -1,6 +1,6 @@
 /* The session table: found by tunnel and by device, moved, restarted, taken over, forgotten; in bounds under
  * a million forged tunnels; and whole for readers while it is written. */
-#include "inspect/session.h"
+#include "inspect/session_in.h"
 #include "unit/test.h"
 
 #include <pthread.h>
@@ -224,8 +224,35 @@ TEST(readers_see_whole_sessions_while_they_are_made_moved_and_closed)
 	sessions_free(race.s);
 }
 
-TESTS(T(a_session_is_found_by_both_its_tunnels_and_by_its_device),
-      T(a_handover_moves_the_tunnel_and_ends_the_old_one), T(a_node_that_was_started_again_ends_its_sessions),
+TEST(a_table_in_a_file_outlives_who_filled_it)
+{
+	FILE *f = tmpfile();
+	struct sessions *s;
+	struct session_hit hit;
+
+	check(f != NULL);
+	s = sessions_map(fileno(f), 100, 0, hash_key);
+	check(s != NULL);
+	(void)made(s, 1, 1000);
+	s = sessions_map(fileno(f), 100, 0, hash_key); /* the first was killed, so to speak */
+	check(s && sessions_tunnel(s, PLANE_USER, AT(pgw), 2, 1000, &hit) && hit.is.tenant == 7);
+	(void)made(s, 2, 1000);
+	check_eq(sessions_n(s), 2);
+	sessions_free(s);
+	s = sessions_map(fileno(f), 200, 0, hash_key); /* of another size: begun anew */
+	check(s && sessions_n(s) == 0 && !sessions_tunnel(s, PLANE_USER, AT(pgw), 2, 1000, &hit));
+	(void)made(s, 3, 1000);
+	atomic_store(&s->busy, 1); /* killed in the middle of a change */
+	s = sessions_map(fileno(f), 200, 0, hash_key);
+	check(s && sessions_n(s) == 0);
+	sessions_free(s);
+	fclose(f);
+}
+
+TESTS(T(a_table_in_a_file_outlives_who_filled_it),
+      T(a_session_is_found_by_both_its_tunnels_and_by_its_device),
+      T(a_handover_moves_the_tunnel_and_ends_the_old_one),
+      T(a_node_that_was_started_again_ends_its_sessions),
       T(a_tunnel_that_another_session_is_given_is_no_longer_the_first_ones),
       T(what_is_silent_for_long_is_forgotten),
       T(a_million_forged_tunnels_stay_in_bounds_and_put_out_nobody_who_lives),
