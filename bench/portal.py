@@ -169,11 +169,18 @@ def enforced(p):
 
 def main():
     where = KEEP or tempfile.mkdtemp(prefix="mp-")
-    p = Portal(where, roles="keeper, home, edge, portal, watch", conf={"rate": 1000000, "step_up": 3600})
+    note, secret = os.path.join(where, "secret"), None
+    if os.path.exists(note):
+        with open(note, encoding="ascii") as f:
+            secret = f.read()
+    p = Portal(where, roles="keeper, home, edge, portal, watch", conf={"rate": 1000000, "step_up": 3600}, secret=secret)
     try:
         poll(lambda: len(p.admin.get("/subscriptions?limit=100").json["items"]) >= 30, 20, "the demo's subscriptions")
         enforced(p)
-        fill(p, N)
+        if not secret:
+            fill(p, N)
+            with open(note, "w", encoding="ascii") as f:
+                f.write(p.admin.secret)
         pages(p, N)
         rate(p)
     finally:

@@ -27,6 +27,7 @@ int cmd_sourcing(int argc, char **argv);
 int cmd_vault(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_reference(int argc, char **argv);
+void print_api(void); /* the page "api" */
 
 extern const struct command commands[];
 extern const size_t command_n;

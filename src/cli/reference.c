@@ -256,7 +256,7 @@ int cmd_reference(int argc, char **argv)
 {
 	static const struct command me = {"reference", "reference PAGE",
 					  "Print a reference page from the tables: configuration, "
-					  "records, checks, metrics,\nmerlon.1 or merlon.yaml.5.",
+					  "records, checks, metrics, api,\nmerlon.1 or merlon.yaml.5.",
 					  cmd_reference};
 	static const struct {
 		const char *name;
@@ -264,6 +264,7 @@ int cmd_reference(int argc, char **argv)
 	} page[] = {
 		{"configuration", print_configuration}, {"records", print_records},
 		{"checks", print_checks},		{"metrics", print_metrics},
+		{"api", print_api},
 		{"merlon.1", print_man_1},		{"merlon.yaml.5", print_man_5},
 	};
 	int code, n = args_read(&me, NULL, 0, argc, argv, &code);

@@ -364,7 +364,7 @@ static enum err open_reader(struct store *st, const struct store *of, char why[2
 	/* Before the state is chosen: it may be of an entry before the last, never of one to come. */
 	st->anchor = store_anchor_read(st, &st->anchor_seq, st->anchor_head);
 	if (!err)
-		err = store_sql(st, "PRAGMA query_only=ON; BEGIN");
+		err = store_sql(st, "PRAGMA mmap_size=2147418112; PRAGMA query_only=ON; BEGIN");
 	st->format = STORE_FORMAT;
 	if (!err)
 		err = store_layout(st, why);

@@ -134,15 +134,15 @@ class Caller:
 class Portal:
     """The product with a portal, and its first person."""
 
-    def __init__(self, where, roles="keeper, home, portal, watch", conf=None, **more):
+    def __init__(self, where, roles="keeper, home, portal, watch", conf=None, secret=None, **more):
         self.port = free_port()
         self.m = Merlon(where, roles=roles, more={"portal": {"listen": f"127.0.0.1:{self.port}", "rate": 100000,
                                                              **(conf or {})}}, **more)
         self.dir = os.path.join(self.m.data_dir, "portal")
         try:
-            self.m.wait_up()
+            self.m.wait_up(300 if secret else 20)
             self.cafile = os.path.join(self.dir, "tls.chain")
-            self.admin = self.set_up()
+            self.admin = self.caller().sign_in("ada", secret) if secret else self.set_up()
         except BaseException:
             self.m.stop()
             raise
