@@ -60,9 +60,9 @@ static void conn_up(void *ctx, struct conn *c)
 static void conn_message(void *ctx, struct conn *c, struct view frame)
 {
 	struct sim_map *s = ctx;
-	struct arena mem = s->mem;
 
-	m3ua_node_frame(s->node, conn_id(c), frame, &mem, loop_now(s->loop));
+	m3ua_node_frame(s->node, conn_id(c), frame, &s->mem, loop_now(s->loop));
+	arena_reset(&s->mem);
 }
 
 static void conn_down(void *ctx, struct conn *c, const char *why)

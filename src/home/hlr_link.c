@@ -115,9 +115,10 @@ static void conn_message(void *ctx, struct conn *c, struct view frame)
 {
 	struct hlr_end *e = ctx;
 	struct home_worker *w = e->w;
-	struct arena mem = w->mem; /* of this message: thousands of these may come in a batch */
+	struct arena before = w->mem; /* what is in it ends here: thousands of these may come in a batch */
 
-	m3ua_node_frame(w->hlr->m3ua, conn_id(c), frame, &mem, loop_now(w->loop));
+	m3ua_node_frame(w->hlr->m3ua, conn_id(c), frame, &w->mem, loop_now(w->loop));
+	w->mem = before;
 	if (m3ua_node_is_active(w->hlr->m3ua, conn_id(c)))
 		conn_proven(c);
 }

@@ -56,7 +56,7 @@ struct hlr_talk *hlr_talk_add(struct hlr_talks *ts, enum hlr_stage stage, uint64
 /* The dialogue of an identifier of ours as it came, or NULL. */
 struct hlr_talk *hlr_talk_find(struct hlr_talks *ts, struct view tid);
 struct view hlr_talk_tid(const struct hlr_talk *t, uint8_t room[4]); /* ours, to be sent */
-/* It has moved on: its time begins anew. Not for whatever comes: who sends nothing of use must not keep it. */
+/* It has moved on: its time begins anew. Not for whatever comes, lest who sends nothing of use keep it. */
 void hlr_talk_heard(struct hlr_talks *ts, struct hlr_talk *t, uint64_t now_ms);
 void hlr_talk_drop(struct hlr_talks *ts, struct hlr_talk *t);
 /* The one that has waited longest, if that was too long; else NULL. */

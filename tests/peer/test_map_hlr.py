@@ -451,6 +451,39 @@ def test_what_belongs_to_no_dialogue_is_aborted_and_garbage_is_not_answered(net,
     assert 'merlon_home_map_dropped_total{role="home",reason="tcap"} 0' not in hlr.metrics()
 
 
+PDUS = os.path.join(os.environ.get("MERLON_CAPTURES_MAP") or os.path.join(ROOT, "..", "shared", "captures", "map"), "tcap_pdus.hex")
+
+
+def recorded():
+    """The begins that others recorded; long ones go over two lines."""
+    if not os.path.exists(PDUS):
+        pytest.skip("the recorded messages are not here (MERLON_CAPTURES_MAP names their folder)")
+    found = []
+    with open(PDUS, encoding="ascii") as f:
+        for line in f:
+            data = bytes.fromhex(line.strip())
+            if data and data[0] in (0x61, 0x62, 0x64, 0x65, 0x67):
+                found.append(data)
+            elif data:
+                found[-1] += data
+    return [d for d in found if d[0] == 0x62]
+
+
+def test_messages_of_others_are_answered_in_words_that_are_right(net, vlr, card):
+    """What real nodes sent, about subscribers of nobody's here and in contexts that are not an HLR's: Wireshark reads the
+    answers below."""
+    sent = recorded()
+    for data in sent:
+        at = data.index(b"\x48") + 1
+        tid = data[at + 1:at + 1 + data[at]]
+        vlr.net.say(vlr, data, pack=udt if len(data) < 230 else lambda a, b, d: split(a, b, d, 150, len(d)))
+        m = vlr.hear(lambda m: m.dtid == tid)
+        assert m.kind in ("end", "abort", "continue"), data.hex()
+        assert not any(p[0] == "result" for p in m.parts), data.hex()
+    assert len(sent) >= 5
+    done(update(vlr, card())[0])
+
+
 # --- what home tells by itself
 
 def follow(node, message, keep_open):

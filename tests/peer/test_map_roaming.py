@@ -114,6 +114,11 @@ def test_home_reaches_a_partners_vlr_by_the_edge(world):
     peer.close()
 
 
+def test_the_demos_configuration_is_one():
+    done = subprocess.run([BINARY, "check", "--config", "share/demo/ss7.yaml"], capture_output=True, text=True, timeout=20, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_wrong_use_is_said(world):
     for args in (["--map", "nonsense"], ["--map", "attach", "--to", "x"], ["--map", "attach", "--hlr", "abc"],
                  ["--map", "attach", "--group", "x"]):
