@@ -73,6 +73,10 @@ pages() { # pages [--tests]: the portal's pages, into $B/web; without npm the AP
 run() {
 	build
 	pages
+	case " $* " in
+	*" --config "*) ;;
+	*) set -- --config share/demo/merlon.yaml "$@" ;; # SS7 too
+	esac
 	exec "$B/src/cli/merlon" run --demo --data ./run "$@"
 }
 

@@ -45,7 +45,7 @@ static void refusal(const struct map_seen *seen, const struct map_ask *ask, uint
 		abort();
 }
 
-/* What is written again for another hop is a whole TCAP message, with what was put in the place of what was. */
+/* What is written again for another hop is a whole TCAP message. */
 static void again(const struct map_seen *seen)
 {
 	static uint8_t bytes[2 * JOIN_BYTES], room[64 * 1024];
