@@ -10,6 +10,12 @@ static const char *const prio_names[PRIO_N] = {
     [PRIO_LOW] = "low",
 };
 
+static const char *const protocol_names[] = {
+    [PROTO_DIAMETER] = "diameter",
+    [PROTO_MAP] = "map",
+    [PROTO_GTPC] = "gtp",
+};
+
 static const char *const op_names[OP_N] = {
     [OP_OTHER] = "other",	  [OP_AUTH_INFO] = "AIR",   [OP_UPDATE_LOCATION] = "ULR",
     [OP_PURGE] = "PUR",		  [OP_NOTIFY] = "NOR",	    [OP_CANCEL_LOCATION] = "CLR",
@@ -31,7 +37,7 @@ static struct refusal *row_of(struct refusals *r, const struct facts *f, enum ch
 		struct refusal *x = &r->row[i];
 
 		if (x->plmn == f->peer_plmn && x->check == check && x->prio == prio &&
-		    x->observed == observed)
+		    x->protocol == f->protocol && x->observed == observed)
 			return x;
 	}
 	if (r->n == REFUSAL_MAX)
@@ -41,7 +47,8 @@ static struct refusal *row_of(struct refusals *r, const struct facts *f, enum ch
 					.check = (uint16_t)check,
 					.prio = prio,
 					.observed = observed,
-					.op = f->op};
+					.op = f->op,
+					.protocol = f->protocol};
 	view_text(view_first(f->origin_host, HOST_MAX_BYTES - 1), r->row[r->n].host,
 		  HOST_MAX_BYTES);
 	return &r->row[r->n++];
@@ -69,6 +76,7 @@ static void write_row(const struct refusal *x)
 	bcd_text(x->plmn, plmn);
 	LOG(LOG_NOTE, x->observed ? "edge.observed" : "edge.refused", KV_CLAUSE(c->clause),
 	    kv_text("check", c->name), kv_text("network", plmn),
+	    kv_text("protocol", protocol_names[x->protocol]),
 	    kv_text("class", prio_names[x->prio]), kv_text("command", op_names[x->op]),
 	    kv_num("n", x->n), kv_id("imsi", x->imsi), kv_text("origin_host", x->host));
 }

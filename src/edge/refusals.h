@@ -9,7 +9,7 @@ struct refusal {
 	uint64_t plmn, imsi; /* imsi, host: of the first one this second */
 	uint32_t n;
 	uint16_t check;
-	uint8_t prio, observed, op; /* observed: it passed, the check only observes */
+	uint8_t prio, observed, op, protocol; /* observed: it passed, the check only observes */
 	char host[HOST_MAX_BYTES];
 };
 

@@ -8,7 +8,8 @@ import sys
 import time
 
 import pytest
-from diameter import poll
+from ask import ulr
+from diameter import Client, poll
 from m3ua import ERR, NTFY, Pipe, Waiting, connect
 from merlon import ROOT, Merlon, free_port, realm
 
@@ -42,7 +43,7 @@ class Line:
 class World:
     """Merlon with one link outside and one home, and who is at their ends."""
 
-    def __init__(self, where, scheme, **edge):
+    def __init__(self, where, scheme, roles="keeper, edge, watch", **edge):
         stp, home, udp = free_port(), free_port(), [free_port() for _ in range(3)]
         self.pipes, self.hlrs, pipe_in, pipe_out = [], [], stp, home
         if scheme == "sctp":
@@ -53,7 +54,7 @@ class World:
         self.waiting = Waiting(pipe_out, context=2)
         if scheme == "sctp":
             self.pipes.append(Pipe(f"sctp:127.0.0.1:{home}?udp={udp[1]}", f"tcp:127.0.0.1:{pipe_out}"))
-        self.merlon = Merlon(where, roles="keeper, edge, watch", **{
+        self.merlon = Merlon(where, roles=roles, **{
             "m3ua": [f"outside listen {at} context=1 points={OUT}", f"home dial {to} context=2 points={HOME}"],
             "point_code": US, "titles": [f"99970={HOME}", f"*={OUT}"], **edge})
         self.merlon.wait_up()
@@ -334,7 +335,7 @@ SERVING = map_corpus.node(map_corpus.P2, MSC)
 
 @pytest.fixture(scope="module")
 def routed(work):
-    w = World(os.path.join(work, "ss7-sms"), "tcp", sms_router=ROUTER)
+    w = World(os.path.join(work, "ss7-sms"), "tcp", roles="keeper, home, edge, watch", sms_router=ROUTER)
     yield w
     assert w.stop() == 0
 
@@ -409,3 +410,19 @@ def test_who_guesses_an_identifier_or_goes_past_us_is_refused(routed):
     assert routed.hlr().silent() is None
     routed.merlon.event(since, event="edge.refused", check="category.registered_roamer")
     routed.merlon.event(since, event="edge.refused", check="partner.peer_blocked")
+
+
+def test_who_registered_over_diameter_is_known_over_map(routed):
+    """R-5.6.1.g: one history. Over S6a at 52 N 5 E, a second later over MAP at 34 N 118 W."""
+    imsi, since = "999707700000001", routed.merlon.mark()
+    routed.merlon.import_sims([imsi], "car")
+    client = Client(routed.merlon.port, f"mme.{realm('00101')}", realm("00101"))
+    try:
+        poll(lambda: client.request("ULR", ulr(imsi)).result == 2001, 10, "the SIM in the serving copy")
+    finally:
+        client.close()
+    ask = map_corpus.update(imsi, frm=map_corpus.FAR)
+    routed.stp.send(*label(ask.messages()[0]))
+    assert error(8)[2:] in routed.stp.receive()[2]  # roamingNotAllowed
+    routed.merlon.event(since, event="edge.refused", check="plausibility.velocity", network="310260")
+    assert routed.hlr().silent() is None
