@@ -1,4 +1,5 @@
 """SS7 as a link: the edge between an international STP and our nodes, M3UA over SCTP (usrsctp in UDP) on both sides."""
+import json
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ import pytest
 from ask import ulr
 from diameter import Client, poll
 from m3ua import ERR, NTFY, Pipe, Waiting, connect
-from merlon import ROOT, Merlon, free_port, realm
+from merlon import BINARY, ROOT, Merlon, free_port, realm
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "attacks"))
 import map_clean  # noqa: E402
@@ -426,3 +427,15 @@ def test_who_registered_over_diameter_is_known_over_map(routed):
     assert error(8)[2:] in routed.stp.receive()[2]  # roamingNotAllowed
     routed.merlon.event(since, event="edge.refused", check="plausibility.velocity", network="310260")
     assert routed.hlr().silent() is None
+
+
+@pytest.mark.parametrize("edge,word", [
+    ({"m3ua": ["outside listen"]}, "edge.m3ua"), ({"m3ua": ["inside listen sctp:127.0.0.1:2905"]}, "edge.m3ua"),
+    ({"m3ua": ["outside listen sctp:127.0.0.1:2905 points=0"]}, "edge.m3ua"), ({"m3ua": ["home dial tls:127.0.0.1:2905"]}, "edge.m3ua"),
+    ({"m3ua": ["outside listen sctp:127.0.0.1:2905 role=stp"]}, "edge.m3ua"), ({"titles": ["99970"]}, "edge.titles"),
+    ({"titles": ["99970=16777216"]}, "edge.titles"), ({"sms_router": "9997005"}, "edge.sms_router")])
+def test_a_wrong_link_is_told_in_one_line(tmp_path, edge, word):
+    path = tmp_path / "merlon.yaml"
+    path.write_text(json.dumps({"data_dir": str(tmp_path), "edge": edge}))
+    done = subprocess.run([BINARY, "check", "--config", str(path)], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 3 and word in done.stderr and done.stderr.count("\n") == 1, done.stderr
