@@ -177,6 +177,7 @@ bool evidence_keep(const char *path, uint64_t since_ms, const struct proof *proo
 /* --- report.c --- */
 struct report {
 	const char *only; /* one clause; NULL: all */
+	const char *publish; /* a file that the portal shows it from; NULL: none */
 	bool json;
 	size_t n[3]; /* clauses by state */
 	const struct proof *proofs;

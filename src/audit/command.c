@@ -66,6 +66,7 @@ static void progress(size_t i)
 static int try_all(struct audit *a, const struct options *o)
 {
 	struct proof *proofs = calloc(attempt_n, sizeof *proofs);
+	char shown[CONF_TEXT_MAX + 32];
 	struct report r = {.only = o->clause, .json = o->reach.json, .proofs = proofs};
 	uint64_t since_ms = audit_wall_ms();
 	char path[CONF_TEXT_MAX + 16];
@@ -83,6 +84,8 @@ static int try_all(struct audit *a, const struct options *o)
 	if (!o->keep_nothing && !evidence_keep(path, since_ms, proofs))
 		fprintf(stderr, "merlon audit: %s: this evidence could not be kept\n", path);
 	r.now_ms = audit_wall_ms();
+	snprintf(shown, sizeof shown, "%s/portal/audit.json", o->reach.conf.data_dir);
+	r.publish = o->keep_nothing ? NULL : shown;
 	code = report_print(&r);
 	if (!a->node[FROM_MME] && code == EXIT_DONE) {
 		fprintf(stderr, "merlon audit: the edge was not reached: %s\n",
@@ -140,7 +143,8 @@ int cmd_audit(int argc, char **argv)
 	    "keeper, and by what\n"
 	    "can be seen of the roles. A clause is shown, not shown, or without evidence. Exit "
 	    "code 1 when one is\n"
-	    "not shown. Evidence is kept in DATA_DIR/audit.jsonl and counts for a day.\n"
+	    "not shown. Evidence is kept in DATA_DIR/audit.jsonl and counts for a day;\n"
+	    "the portal shows the last report, and signs an annex for a tenant.\n"
 	    "receipts: verify instead, from the journal alone, what devices and platforms signed: its chain "
 	    "and both\n"
 	    "signatures of each receipt. Exit code 1 when one does not verify.",

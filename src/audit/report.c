@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -131,21 +132,27 @@ static json_t *clause_json(const struct report *r, const struct clause *c)
 	return o;
 }
 
-static void print_json(const struct report *r, json_t *clauses)
+static json_t *report_json(const struct report *r, json_t *clauses)
 {
-	json_t *o = json_pack("{s:o,s:i,s:i,s:i,s:o}", "when", time_json(r->now_ms), "shown",
-			      (int)r->n[SHOWN], "not_shown", (int)r->n[NOT_SHOWN],
-			      "without_evidence", (int)r->n[WITHOUT], "clauses", clauses);
+	return json_pack("{s:o,s:i,s:i,s:i,s:o}", "when", time_json(r->now_ms), "shown", (int)r->n[SHOWN],
+			 "not_shown", (int)r->n[NOT_SHOWN], "without_evidence", (int)r->n[WITHOUT],
+			 "clauses", clauses);
+}
 
-	json_dumpf(o, stdout, JSON_INDENT(1));
-	putchar('\n');
-	json_decref(o);
+/* Whole or not at all: the portal reads it at any moment. */
+static void publish(const char *path, const json_t *o)
+{
+	char new[4200];
+
+	snprintf(new, sizeof new, "%.4095s.new", path);
+	if (json_dump_file(o, new, JSON_COMPACT) != 0 || chmod(new, 0644) != 0 || rename(new, path) != 0)
+		unlink(new); /* there is no portal here */
 }
 
 int report_print(struct report *r)
 {
 	FILE *f = open_list();
-	json_t *clauses = json_array();
+	json_t *clauses = json_array(), *o;
 	char line[2048];
 	struct clause c;
 
@@ -160,16 +167,17 @@ int report_print(struct report *r)
 			continue;
 		judge(r, &c);
 		r->n[c.state]++;
-		if (r->json)
-			json_array_append_new(clauses, clause_json(r, &c));
-		else
+		json_array_append_new(clauses, clause_json(r, &c));
+		if (!r->json)
 			print_row(r, &c);
 	}
 	fclose(f);
-	if (r->json)
-		print_json(r, clauses);
-	else
-		json_decref(clauses);
+	o = report_json(r, clauses);
+	if (r->json && json_dumpf(o, stdout, JSON_INDENT(1)) == 0)
+		putchar('\n');
+	if (r->publish && !r->only)
+		publish(r->publish, o);
+	json_decref(o);
 	if (r->only && r->n[0] + r->n[1] + r->n[2] == 0) {
 		fprintf(stderr, "merlon audit: %s is no clause of the checklist\n", r->only);
 		return EXIT_USAGE;

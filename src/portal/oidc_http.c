@@ -113,8 +113,9 @@ void oidc_request(void *ctx, struct web_call *call, const struct web_request *q)
 		web_answer(call, &(struct web_answer){.status = 413, .body = VIEW("body too long\n")});
 		return;
 	}
-	for (size_t i = 0; i < sizeof pages / sizeof *pages && p->naf; i++) {
-		if (!is_at(&pages[i], q->path))
+	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+		/* Without devices that sign on, our keys are still what annexes are verified with. */
+		if (!is_at(&pages[i], q->path) || (!p->naf && pages[i].answer != jwks))
 			continue;
 		known = true;
 		if (pages[i].method != q->method)

@@ -4,6 +4,7 @@ import io
 import json
 import time
 
+import jwt
 import pytest
 from diameter import Client, poll
 from ask import air
@@ -144,3 +145,30 @@ def test_a_class_is_nominated_by_the_tenant_and_approved_by_the_operator(house):
     a = p.admin.patch("/nominations/n1", {"state": "approved"})
     assert a.status in (200, 204), a
     assert p.admin.get("/subscriptions/999700000000002").json["priority"] == "high"
+
+
+def test_the_checklist_and_a_signed_annex(house):
+    """R-1.3.d: another report is another annex; the signature is verified by somebody else's library."""
+    p = house
+    path = f"{p.dir}/audit.json"
+    assert p.admin.get("/audit").status == 404
+    p.m.run("audit", "--json", check=False)
+    report = p.admin.get("/audit").json
+    assert len(report["clauses"]) > 100 and any(c["state"] == "shown" for c in report["clauses"])
+    page = p.tenant.get("/annex/meters")
+    assert page.status == 200 and b"R-5.6.1.h" in page.raw and page.headers["Content-Type"].startswith("text/html")
+    assert p.tenant.get("/annex/cars").status == 404
+    token = p.tenant.get("/annex/meters?form=jws").raw.decode()
+    keys = p.caller().call("GET", "//jwks").json["keys"]
+    key = jwt.PyJWK(next(k for k in keys if k["kid"] == jwt.get_unverified_header(token)["kid"])).key
+    annex = jwt.decode(token, key, algorithms=["ES256"])
+    assert annex["tenant"] == "meters" and annex["clauses"] == report["clauses"]
+    changed = token[:200] + ("A" if token[200] != "A" else "B") + token[201:]
+    with pytest.raises(jwt.PyJWTError):
+        jwt.decode(changed, key, algorithms=["ES256"])
+    clause = next(c for c in report["clauses"] if c["state"] == "shown")
+    clause["state"] = "not shown"
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(report, f)
+    again = jwt.decode(p.tenant.get("/annex/meters?form=jws").raw.decode(), key, algorithms=["ES256"])
+    assert [a["clause"] for a, b in zip(again["clauses"], annex["clauses"]) if a["state"] != b["state"]] == [clause["clause"]]
