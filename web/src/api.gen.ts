@@ -3,15 +3,20 @@
 /** Who may call it: roles; none: whoever comes. */
 export const endpoints = {
   "DELETE /agreements/{id}": ["operator-admin", "compliance-officer"],
+  "DELETE /alarm-care/{id}": ["operator-admin"],
   "DELETE /api-keys/{id}": ["operator-admin", "tenant-admin"],
+  "DELETE /assessments/{id}": ["operator-admin", "compliance-officer", "tenant-admin"],
   "DELETE /batches/{id}": ["operator-admin"],
   "DELETE /equipment/{id}": ["operator-admin", "security-engineer"],
   "DELETE /holds/{id}": ["operator-admin", "security-engineer"],
   "DELETE /hosts/{id}": ["operator-admin"],
+  "DELETE /jurisdictions/{id}": ["operator-admin", "compliance-officer"],
   "DELETE /me/api-keys/{id}": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "DELETE /me/factors/{id}": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "DELETE /me/sessions/{id}": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "DELETE /networks/{id}": ["operator-admin"],
+  "DELETE /nominations/{id}": ["operator-admin", "tenant-admin"],
+  "DELETE /overrides/{id}": ["operator-admin", "compliance-officer"],
   "DELETE /platforms/{id}": ["operator-admin", "tenant-admin"],
   "DELETE /profiles/{id}": ["operator-admin", "tenant-admin"],
   "DELETE /ranges/{id}": ["operator-admin"],
@@ -25,24 +30,51 @@ export const endpoints = {
   "GET /agreements": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /agreements/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /agreements/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /alarm-care": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /alarm-care/{id}": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /alarm-care/{id}/history": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /alarms": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /annex/{id}": ["operator-admin", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /api-keys": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
   "GET /api-keys/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
   "GET /api-keys/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
   "GET /approvals": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /assessments": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /assessments/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /assessments/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /audit": ["operator-admin", "security-engineer", "compliance-officer"],
   "GET /batches": ["operator-admin", "security-engineer", "compliance-officer"],
   "GET /batches/{id}": ["operator-admin", "security-engineer", "compliance-officer"],
   "GET /batches/{id}/history": ["operator-admin", "security-engineer", "compliance-officer"],
+  "GET /consents": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /consents/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /consents/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /duties": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /equipment": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
   "GET /equipment/{id}": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
   "GET /equipment/{id}/history": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /events": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /events/live": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
   "GET /holds": ["operator-admin", "security-engineer", "noc-viewer"],
   "GET /holds/{id}": ["operator-admin", "security-engineer", "noc-viewer"],
   "GET /holds/{id}/history": ["operator-admin", "security-engineer", "noc-viewer"],
   "GET /hosts": ["operator-admin", "security-engineer", "noc-viewer"],
   "GET /hosts/{id}": ["operator-admin", "security-engineer", "noc-viewer"],
   "GET /hosts/{id}/history": ["operator-admin", "security-engineer", "noc-viewer"],
+  "GET /incidents": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /incidents/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /incidents/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /jobs": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /jobs/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /jobs/{id}/result": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /journal": ["operator-admin", "security-engineer", "compliance-officer"],
   "GET /journal/verify": ["operator-admin", "security-engineer", "compliance-officer"],
+  "GET /jurisdictions": ["operator-admin", "security-engineer", "compliance-officer"],
+  "GET /jurisdictions/{id}": ["operator-admin", "security-engineer", "compliance-officer"],
+  "GET /jurisdictions/{id}/history": ["operator-admin", "security-engineer", "compliance-officer"],
+  "GET /live": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /live/seconds": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /may": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /me/api-keys": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /me/factors": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /me/sessions": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
@@ -50,7 +82,13 @@ export const endpoints = {
   "GET /networks": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
   "GET /networks/{id}": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
   "GET /networks/{id}/history": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /nominations": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /nominations/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /nominations/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /openapi.json": [],
+  "GET /overrides": ["operator-admin", "security-engineer", "compliance-officer"],
+  "GET /overrides/{id}": ["operator-admin", "security-engineer", "compliance-officer"],
+  "GET /overrides/{id}/history": ["operator-admin", "security-engineer", "compliance-officer"],
   "GET /platforms": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /platforms/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /platforms/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
@@ -65,8 +103,12 @@ export const endpoints = {
   "GET /rules/{id}/history": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
   "GET /session": [],
   "GET /state": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer"],
+  "GET /subject-requests": ["operator-admin", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /subject-requests/{id}": ["operator-admin", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /subject-requests/{id}/history": ["operator-admin", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /subscriptions": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /subscriptions/{id}": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
+  "GET /subscriptions/{id}/events": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /subscriptions/{id}/history": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "GET /suppliers": ["operator-admin", "security-engineer", "compliance-officer"],
   "GET /suppliers/{id}": ["operator-admin", "security-engineer", "compliance-officer"],
@@ -78,25 +120,44 @@ export const endpoints = {
   "GET /users/{id}": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
   "GET /users/{id}/history": ["operator-admin", "security-engineer", "compliance-officer", "tenant-admin"],
   "PATCH /agreements/{id}": ["operator-admin", "compliance-officer"],
+  "PATCH /alarm-care/{id}": ["operator-admin", "security-engineer", "noc-viewer"],
+  "PATCH /assessments/{id}": ["operator-admin", "compliance-officer", "tenant-admin"],
   "PATCH /batches/{id}": ["operator-admin", "security-engineer"],
+  "PATCH /consents/{id}": ["operator-admin", "compliance-officer", "tenant-admin"],
   "PATCH /equipment/{id}": ["operator-admin", "security-engineer"],
   "PATCH /holds/{id}": ["operator-admin", "security-engineer"],
   "PATCH /hosts/{id}": ["operator-admin"],
+  "PATCH /incidents/{id}": ["operator-admin", "security-engineer", "compliance-officer"],
+  "PATCH /jurisdictions/{id}": ["operator-admin", "compliance-officer"],
   "PATCH /networks/{id}": ["operator-admin", "security-engineer"],
+  "PATCH /nominations/{id}": ["operator-admin", "security-engineer", "tenant-admin"],
+  "PATCH /overrides/{id}": ["operator-admin", "compliance-officer"],
   "PATCH /platforms/{id}": ["operator-admin", "tenant-admin"],
   "PATCH /profiles/{id}": ["operator-admin", "security-engineer", "tenant-admin"],
   "PATCH /ranges/{id}": ["operator-admin"],
   "PATCH /rules/{id}": ["operator-admin", "security-engineer"],
+  "PATCH /subject-requests/{id}": ["operator-admin", "compliance-officer"],
   "PATCH /subscriptions/{id}": ["operator-admin", "security-engineer", "tenant-admin", "tenant-engineer"],
   "PATCH /suppliers/{id}": ["operator-admin", "security-engineer"],
   "PATCH /tenants/{id}": ["operator-admin", "tenant-admin"],
   "PATCH /users/{id}": ["operator-admin", "tenant-admin"],
   "POST /agreements": ["operator-admin", "compliance-officer"],
+  "POST /alarm-care": ["operator-admin", "security-engineer", "noc-viewer"],
   "POST /approvals/{id}/approve": ["operator-admin", "security-engineer", "tenant-admin"],
+  "POST /assessments": ["operator-admin", "compliance-officer", "tenant-admin"],
   "POST /batches": ["operator-admin", "security-engineer"],
+  "POST /consents": ["operator-admin", "compliance-officer", "tenant-admin"],
   "POST /equipment": ["operator-admin", "security-engineer"],
   "POST /holds": ["operator-admin", "security-engineer"],
   "POST /hosts": ["operator-admin"],
+  "POST /incidents": ["operator-admin", "security-engineer", "compliance-officer"],
+  "POST /jobs": ["operator-admin", "security-engineer", "tenant-admin", "tenant-engineer"],
+  "POST /jobs/{id}/approve": ["operator-admin", "security-engineer", "tenant-admin"],
+  "POST /jobs/{id}/cancel": ["operator-admin", "security-engineer", "tenant-admin", "tenant-engineer"],
+  "POST /jobs/{id}/pause": ["operator-admin", "security-engineer", "tenant-admin", "tenant-engineer"],
+  "POST /jobs/{id}/rows": ["operator-admin", "security-engineer", "tenant-admin", "tenant-engineer"],
+  "POST /jobs/{id}/start": ["operator-admin", "security-engineer", "tenant-admin", "tenant-engineer"],
+  "POST /jurisdictions": ["operator-admin", "compliance-officer"],
   "POST /me/api-keys": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /me/passkey": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /me/passkey/confirm": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
@@ -105,6 +166,8 @@ export const endpoints = {
   "POST /me/totp": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /me/totp/confirm": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /networks": ["operator-admin"],
+  "POST /nominations": ["operator-admin", "tenant-admin", "tenant-engineer"],
+  "POST /overrides": ["operator-admin", "compliance-officer"],
   "POST /platforms": ["operator-admin", "tenant-admin"],
   "POST /profiles": ["operator-admin", "security-engineer", "tenant-admin"],
   "POST /ranges": ["operator-admin"],
@@ -115,6 +178,7 @@ export const endpoints = {
   "POST /session/recovery": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /session/totp": ["operator-admin", "security-engineer", "noc-viewer", "compliance-officer", "tenant-admin", "tenant-engineer", "tenant-viewer"],
   "POST /setup": [],
+  "POST /subject-requests": ["operator-admin", "compliance-officer", "tenant-admin"],
   "POST /subscriptions": ["operator-admin"],
   "POST /suppliers": ["operator-admin", "security-engineer"],
   "POST /tenants": ["operator-admin"],
@@ -127,24 +191,38 @@ export type Endpoint = keyof typeof endpoints;
 /** What each takes. */
 export interface Bodies {
   "PATCH /agreements/{id}": Partial<Agreement>;
+  "PATCH /alarm-care/{id}": Partial<Alarm>;
+  "PATCH /assessments/{id}": Partial<Assessment>;
   "PATCH /batches/{id}": Partial<Batch>;
+  "PATCH /consents/{id}": Partial<Consent>;
   "PATCH /equipment/{id}": Partial<Equipment>;
   "PATCH /holds/{id}": Partial<Hold>;
   "PATCH /hosts/{id}": Partial<Host>;
+  "PATCH /incidents/{id}": Partial<Incident>;
+  "PATCH /jurisdictions/{id}": Partial<Jurisdiction>;
   "PATCH /networks/{id}": Partial<Network>;
+  "PATCH /nominations/{id}": Partial<Nomination>;
+  "PATCH /overrides/{id}": Partial<Override>;
   "PATCH /platforms/{id}": Partial<Platform>;
   "PATCH /profiles/{id}": Partial<Profile>;
   "PATCH /ranges/{id}": Partial<Range>;
   "PATCH /rules/{id}": Partial<Rule>;
+  "PATCH /subject-requests/{id}": Partial<SubjectRequest>;
   "PATCH /subscriptions/{id}": Partial<Subscription>;
   "PATCH /suppliers/{id}": Partial<Supplier>;
   "PATCH /tenants/{id}": Partial<Tenant>;
   "PATCH /users/{id}": Partial<User>;
   "POST /agreements": Partial<Agreement>;
+  "POST /alarm-care": Partial<Alarm>;
+  "POST /assessments": Partial<Assessment>;
   "POST /batches": Partial<Batch>;
+  "POST /consents": Partial<Consent>;
   "POST /equipment": Partial<Equipment>;
   "POST /holds": Partial<Hold>;
   "POST /hosts": Partial<Host>;
+  "POST /incidents": Partial<Incident>;
+  "POST /jobs": { object: string; changes?: string; filter?: string; csv?: string; note?: string; pace?: string };
+  "POST /jurisdictions": Partial<Jurisdiction>;
   "POST /me/api-keys": { label: string; scopes: string; expires: string; addresses?: string };
   "POST /me/passkey": { label?: string };
   "POST /me/passkey/confirm": { id: string; client_data: string; attestation: string };
@@ -152,6 +230,8 @@ export interface Bodies {
   "POST /me/totp": { label?: string };
   "POST /me/totp/confirm": { code: string };
   "POST /networks": Partial<Network>;
+  "POST /nominations": Partial<Nomination>;
+  "POST /overrides": Partial<Override>;
   "POST /platforms": Partial<Platform>;
   "POST /profiles": Partial<Profile>;
   "POST /ranges": Partial<Range>;
@@ -162,6 +242,7 @@ export interface Bodies {
   "POST /session/recovery": { code: string };
   "POST /session/totp": { code: string };
   "POST /setup": { token: string; user: string; full_name?: string; password: string };
+  "POST /subject-requests": Partial<SubjectRequest>;
   "POST /subscriptions": Partial<Subscription>;
   "POST /suppliers": Partial<Supplier>;
   "POST /tenants": Partial<Tenant>;
@@ -405,6 +486,125 @@ export interface Agreement {
   signed?: string;
   ends?: string;
   reference?: string;
+}
+
+/** who looks after an alarm of watch */
+export interface Alarm {
+  id?: number;
+  version?: number;
+  number?: string;
+  state?: "open" | "acknowledged" | "closed" | "";
+  assigned?: string;
+  note?: string;
+  by?: string;
+  at?: string;
+}
+
+/** what a tenant's customers agreed to, or no longer do */
+export interface Consent {
+  id?: number;
+  version?: number;
+  name?: string;
+  tenant?: string;
+  imsi?: string;
+  purposes?: string;
+  given?: string;
+  withdrawn?: string;
+  by?: string;
+  at?: string;
+}
+
+/** what the law of a country asks for or forbids, by its MCC */
+export interface Jurisdiction {
+  id?: number;
+  version?: number;
+  name?: string;
+  law?: string;
+  forbids?: string;
+  consent?: string;
+  early_h?: number;
+  notify_h?: number;
+  final_days?: number;
+}
+
+/** what is done although a jurisdiction forbids it: who decided, why, until when */
+export interface Override {
+  id?: number;
+  version?: number;
+  name?: string;
+  jurisdiction?: string;
+  purposes?: string;
+  reason?: string;
+  until?: string;
+  by?: string;
+  at?: string;
+}
+
+/** a risk or privacy assessment of a service profile */
+export interface Assessment {
+  id?: number;
+  version?: number;
+  name?: string;
+  profile?: string;
+  kind?: "risk" | "privacy";
+  owner?: string;
+  review?: string;
+  score?: number;
+  document?: string;
+  needs?: string;
+  by?: string;
+  at?: string;
+}
+
+/** an incident, and what was reported of it in time */
+export interface Incident {
+  id?: number;
+  version?: number;
+  name?: string;
+  tenant?: string;
+  kind?: "security" | "personal-data" | "outage" | "";
+  severity?: "low" | "high" | "critical" | "";
+  jurisdiction?: string;
+  found?: string;
+  alarm?: string;
+  summary?: string;
+  early_sent?: string;
+  notified?: string;
+  final_sent?: string;
+  closed?: string;
+  by?: string;
+  at?: string;
+}
+
+/** somebody asks for their data, or for its erasure */
+export interface SubjectRequest {
+  id?: number;
+  version?: number;
+  name?: string;
+  imsi?: string;
+  kind?: "access" | "erasure";
+  received?: string;
+  state?: "open" | "done" | "refused" | "";
+  note?: string;
+  by?: string;
+  at?: string;
+}
+
+/** a priority class that a tenant asks for, and the operator decides on */
+export interface Nomination {
+  id?: number;
+  version?: number;
+  name?: string;
+  tenant?: string;
+  profile?: string;
+  imsi?: string;
+  priority?: "critical" | "high";
+  reason?: string;
+  state?: "proposed" | "approved" | "refused" | "";
+  review?: string;
+  by?: string;
+  last_by?: string;
+  at?: string;
 }
 
 export interface Problem {
