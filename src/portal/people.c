@@ -132,6 +132,98 @@ void user_reset(struct visit *v)
 	get_user(v, reset_allowed);
 }
 
+/* --- gone: what is theirs first, for records that something needs cannot be deleted --- */
+
+static void gone_next(struct visit *v, const struct keep *rep);
+
+static void user_gone(struct visit *v, const struct keep *rep)
+{
+	const struct invite *i = (const struct invite *)(const void *)v->note;
+
+	if (visit_refused(v, rep))
+		return;
+	visit_note(v, v->who.user, "user deleted", i->user);
+	visit_answer(v, &(struct web_answer){.status = 204});
+}
+
+static void gone_key(struct visit *v, const struct keep *rep)
+{
+	const struct invite *i = (const struct invite *)(const void *)v->note;
+	struct view b = rep->text[KEEP_BODY];
+	json_t *list;
+	const char *name;
+	struct keep req = {.op = KEEP_DELETE};
+
+	if (visit_refused(v, rep))
+		return;
+	list = json_loadb((const char *)b.p, b.n, 0, NULL);
+	name = json_string_value(json_object_get(json_array_get(list, 0), "name"));
+	keep_put_text(&req, KEEP_OBJECT, name ? VIEW("api-key") : VIEW("user"));
+	keep_put_text(&req, KEEP_KEY, view_of(name ? name : i->user));
+	visit_keep(v, LANE_WRITE, &req, name ? gone_next : user_gone);
+	json_decref(list);
+}
+
+static void gone_factor(struct visit *v, struct credentials *all)
+{
+	const struct invite *i = (const struct invite *)(const void *)v->note;
+	struct keep req = {.op = KEEP_LIST};
+	char pair[64];
+
+	if (all->n > 0) {
+		credential_drop(v, i->user, all->at[0].name, gone_next);
+		return;
+	}
+	snprintf(pair, sizeof pair, "user=%s", i->user);
+	keep_put_text(&req, KEEP_OBJECT, VIEW("api-key"));
+	keep_put_num(&req, KEEP_MOST, 1);
+	req.pair[req.pair_n++] = view_of(pair);
+	req.has |= (uint64_t)1 << KEEP_PAIR;
+	visit_keep(v, LANE_READ, &req, gone_key);
+}
+
+static void gone_next(struct visit *v, const struct keep *rep)
+{
+	const struct invite *i = (const struct invite *)(const void *)v->note;
+
+	if (rep->num[KEEP_STATUS] != ERR_NOT_FOUND && visit_refused(v, rep))
+		return;
+	credentials_get(v, i->user, gone_factor);
+}
+
+/* Nobody is signed in, or comes in again, from here on: they are disabled first. */
+static void disabled(struct visit *v, const struct keep *rep)
+{
+	const struct invite *i = (const struct invite *)(const void *)v->note;
+
+	if (visit_refused(v, rep))
+		return;
+	login_end_all(v->portal->api->logins, i->user, NULL);
+	credentials_get(v, i->user, gone_factor);
+}
+
+static void delete_allowed(struct visit *v, const struct keep *rep)
+{
+	struct invite *i = (struct invite *)(void *)v->note;
+	struct keep req = {.op = KEEP_SET};
+
+	if (visit_refused(v, rep))
+		return;
+	*i = (struct invite){.status = 204};
+	if (!view_text(v->param[0], i->user, sizeof i->user) || strcmp(i->user, v->who.user) == 0) {
+		visit_problem(v, 422, "refused", "another person deletes yours");
+		return;
+	}
+	if (!resource_condition(v, &req))
+		return;
+	keep_put_text(&req, KEEP_OBJECT, VIEW("user"));
+	keep_put_text(&req, KEEP_KEY, view_of(i->user));
+	keep_put_text(&req, KEEP_MODE, VIEW("change"));
+	req.pair[req.pair_n++] = VIEW("state=disabled");
+	req.has |= (uint64_t)1 << KEEP_PAIR;
+	visit_keep(v, LANE_WRITE, &req, disabled);
+}
+
 static void sign_out_allowed(struct visit *v, const struct keep *rep)
 {
 	char user[NAME_ROOM];
@@ -142,6 +234,11 @@ static void sign_out_allowed(struct visit *v, const struct keep *rep)
 	login_end_all(v->portal->api->logins, user, NULL);
 	visit_note(v, v->who.user, "all sessions ended of", user);
 	visit_answer(v, &(struct web_answer){.status = 204});
+}
+
+void user_delete(struct visit *v)
+{
+	get_user(v, delete_allowed);
 }
 
 void user_sign_out(struct visit *v)

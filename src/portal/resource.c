@@ -156,12 +156,30 @@ void resource_history(struct visit *v)
 
 /* --- writing --- */
 
+/* The sessions and keys of the user that was changed are looked at anew (ASVS 8.3.2). */
+static void look_again(struct visit *v)
+{
+	struct api *a = v->portal->api;
+	char user[NAME_ROOM];
+
+	if (!view_text(v->param[0], user, sizeof user))
+		return;
+	for (struct login *l = login_next(a->logins, user, NULL); l; l = login_next(a->logins, user, l))
+		l->checked_ms = 0;
+	for (size_t i = 0; i < KEYS_SEEN; i++) {
+		if (strcmp(a->key[i].who.user, user) == 0)
+			a->key[i] = (struct key_seen){0};
+	}
+}
+
 static void written(struct visit *v, const struct keep *rep)
 {
 	struct keep req = {.op = KEEP_GET};
 
 	if (visit_refused(v, rep))
 		return;
+	if (v->route->object == OBJ_USER) /* another role, or none: at the next request of theirs */
+		look_again(v);
 	put_key(v, &req);
 	visit_keep(v, LANE_READ, &req, shown);
 }
@@ -263,7 +281,7 @@ static bool pairs(struct visit *v, struct keep *req, char room[PAIRS_ROOM])
 }
 
 /* If-Match: "12" or *. False: the visit was answered. */
-static bool condition(struct visit *v, struct keep *req)
+bool resource_condition(struct visit *v, struct keep *req)
 {
 	struct view m = web_header(v->call, "If-Match");
 	char text[24];
@@ -285,7 +303,7 @@ void resource_change(struct visit *v)
 	struct keep req = {.op = KEEP_SET};
 	char room[PAIRS_ROOM];
 
-	if (!key_fits(v) || !pairs(v, &req, room) || !condition(v, &req))
+	if (!key_fits(v) || !pairs(v, &req, room) || !resource_condition(v, &req))
 		return;
 	put_key(v, &req);
 	keep_put_text(&req, KEEP_MODE, VIEW("change"));
@@ -328,7 +346,7 @@ void resource_delete(struct visit *v)
 {
 	struct keep req = {.op = KEEP_DELETE};
 
-	if (!key_fits(v) || !condition(v, &req))
+	if (!key_fits(v) || !resource_condition(v, &req))
 		return;
 	put_key(v, &req);
 	visit_keep(v, LANE_WRITE, &req, deleted);

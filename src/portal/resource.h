@@ -11,3 +11,5 @@ void resource_show(struct visit *v);
 void resource_change(struct visit *v);
 void resource_delete(struct visit *v);
 void resource_history(struct visit *v);
+/* If-Match into the request. False: the visit was answered. */
+bool resource_condition(struct visit *v, struct keep *req);

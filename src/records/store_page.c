@@ -135,7 +135,8 @@ static void choose(struct query *q)
 		q->f[i] = first;
 		q->f[0] = f;
 		n = page_count(q, 1, FEW, w);
-		if (n >= 0 && n < least && (q->sort == 0 || n < FEW)) {
+		/* Of two that leave many, one that most rows are not in leaves fewer. */
+		if (n >= 0 && (n < least || (n == least && w->not >= 0)) && (q->sort == 0 || n < FEW)) {
 			least = n;
 			q->walk = w;
 		} else {

@@ -290,6 +290,21 @@ def test_a_person_who_was_reset_begins_anew(portal):
     assert portal.caller().post("/welcome", {"token": link, "password": PASSWORD}).status == 403
 
 
+def test_who_leaves_is_gone_with_all_that_was_theirs(portal):
+    c = portal.person("lena", "noc-viewer")
+    c.post("/me/recovery")
+    key = portal.caller(c.post("/me/api-keys", {"label": "x", "scopes": "read", "expires": "2030-01-01"}).json["key"])
+    assert key.get("/state").status == 200
+    portal.admin.step_up()
+    assert portal.admin.patch("/users/lena", {"role": "compliance-officer"}).status == 200
+    assert c.get("/session").json["role"] == "compliance-officer" and c.get("/journal").status == 200  # at once
+    assert portal.admin.delete("/users/lena").status == 204
+    assert c.get("/state").status == 401 and portal.admin.get("/users/lena").status == 404
+    poll(lambda: key.get("/state").status == 401, 10, "the key to end")
+    assert portal.admin.delete("/users/ada").status == 422
+    assert not [k for k in portal.admin.get("/api-keys?user=lena").json["items"]]
+
+
 def test_a_dangerous_act_wants_a_second_factor_again(tmp_path):
     """Step-up: R-5.8.6.b."""
     p = Portal(str(tmp_path / "p"), conf={"step_up": 1})
