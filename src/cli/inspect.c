@@ -359,12 +359,8 @@ static bool open_judge(struct inspect *in)
 		fprintf(stderr, "merlon inspect: out of memory\n");
 		return false;
 	}
-	if (!traffic_open(&in->traffic, in->read ? in->book : NULL)) {
-		fprintf(stderr, "merlon inspect: out of memory\n");
-		return false;
-	}
 	judge_identity(in->judge, view_of(in->reach.conf.edge_host), view_of(in->reach.conf.realm));
-	return inspect_open_ss7(in) && inspect_open_answers(in);
+	return inspect_open_ss7(in) && inspect_open_gtp(in) && inspect_open_answers(in);
 }
 
 static void close_all(struct inspect *in)

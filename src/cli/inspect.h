@@ -97,6 +97,10 @@ enum err MUST_USE inspect_renew(struct inspect *in);
 bool inspect_open_ss7(struct inspect *in);
 void inspect_m3ua(void *ctx, struct cap_flow *f, struct view message, uint64_t at_ms);
 
+/* inspect_gtp.c: the users' traffic and the GTP-C that it is carried by, whose requests become rows of the
+ * report; false after a line that says why. */
+bool inspect_open_gtp(struct inspect *in);
+
 /* inspect_ss7_out.c: --answers */
 bool inspect_open_answers(struct inspect *in);
 void inspect_answer(struct inspect *in, const struct judged_map *j);

@@ -7,7 +7,6 @@
 #include <sys/random.h>
 
 #define SESSIONS 262144
-#define SIGHTINGS 65536
 
 void spans_add(struct spans *s, uint64_t at_us, enum series series, double n)
 {
@@ -30,35 +29,31 @@ void spans_add(struct spans *s, uint64_t at_us, enum series series, double n)
 	s->n = at + 1 > s->n ? at + 1 : s->n;
 }
 
-static bool open_gtp(struct traffic *t, const uint8_t key[HASH_KEY])
+static bool open_gtp(struct traffic *t, const struct gtpc_conf *conf, const uint8_t key[HASH_KEY])
 {
-	struct gtpc_conf conf = {.waiting_max = 16384, .gateways_max = 8, .late_ms = 60000};
-
 	t->sessions = sessions_new(SESSIONS, 0, key);
-	t->seen = sightings_new(SIGHTINGS, key);
-	if (!t->sessions || !t->seen)
+	if (!t->sessions)
 		return false;
-	t->gtpc = gtpc_new(&conf, t->book ? t->book : &book_empty, t->seen, t->sessions, key);
+	t->gtpc = gtpc_new(conf, t->book ? t->book : &book_empty, t->seen, t->sessions, key);
 	return t->gtpc != NULL;
 }
 
-bool traffic_open(struct traffic *t, const struct book *book)
+bool traffic_open(struct traffic *t, const struct book *book, struct sightings *seen,
+		  const struct gtpc_conf *gtp)
 {
 	struct content_conf conf = {.book = book, .passive = true};
 
-	*t = (struct traffic){.book = book};
+	*t = (struct traffic){.book = book, .seen = seen};
 	if (getrandom(conf.key, sizeof conf.key, 0) != sizeof conf.key)
 		return false;
 	t->content = content_new(&conf);
-	return t->content && open_gtp(t, conf.key);
+	return t->content && open_gtp(t, gtp, conf.key);
 }
 
 void traffic_close(struct traffic *t)
 {
 	if (t->gtpc)
 		gtpc_free(t->gtpc);
-	if (t->seen)
-		sightings_free(t->seen);
 	if (t->sessions)
 		sessions_free(t->sessions);
 	content_free(t->content);
@@ -100,6 +95,8 @@ static void control(struct traffic *t, const struct packet *p, uint64_t at_us)
 
 	t->control++;
 	gtpc_take(t->gtpc, &g, &r);
+	if (t->told)
+		t->told(t->told_ctx, &g, &r);
 	if (!r.err && r.head.version < 3)
 		t->message[r.head.version][r.head.type]++;
 	spans_add(&t->spans, at_us, SERIES_SIGNALLING, 1);

@@ -32,16 +32,20 @@ struct traffic {
 	const struct book *book; /* NULL: no records */
 	struct content *content;
 	struct sessions *sessions;
-	struct sightings *seen;
+	struct sightings *seen; /* borrowed */
 	struct gtpc *gtpc;
+	/* Told of each message of GTP-C and what became of it; NULL: nobody. */
+	void (*told)(void *ctx, const struct gtpc_packet *p, const struct gtpc_result *r);
+	void *told_ctx;
 	struct spans spans;
 	uint64_t packets, other, malformed, user, control, plain, unknown_tunnel, nested, last_us;
 	uint64_t message[3][256]; /* of GTP-C, by version and type */
 };
 
 /* False: out of memory. `book` is borrowed; NULL: there are no records, and whatever the file holds is
- * inspected. */
-bool traffic_open(struct traffic *t, const struct book *book);
+ * inspected. `seen` is borrowed too: GTP is held against what other protocols said of a SIM. */
+bool traffic_open(struct traffic *t, const struct book *book, struct sightings *seen,
+		  const struct gtpc_conf *gtp);
 void traffic_close(struct traffic *t);
 void traffic_packet(struct traffic *t, int link, struct view frame, uint64_t at_us);
 void traffic_end(struct traffic *t);

@@ -230,6 +230,8 @@ static json_t *signalling_json(const struct traffic *t)
 	put(o, "closed", n->closed);
 	put(o, "malformed", n->malformed);
 	put(o, "repeated", n->again);
+	put(o, "dropped", n->dropped);
+	put(o, "restarts", n->restarts);
 	for (unsigned int c = 1; c < CHECK_N; c++) {
 		if (n->refused[c])
 			put(refused, check_rows[c].name, n->refused[c]);

@@ -14,6 +14,9 @@ static bool make_room(struct gtpc *g)
 		sets *= 2;
 	g->set_mask = sets - 1;
 	g->wait = calloc(sets * WAYS, sizeof *g->wait);
+	g->keys = aligned_alloc(WAYS * sizeof *g->keys, sets * WAYS * sizeof *g->keys);
+	if (g->keys)
+		memset(g->keys, 0, sets * WAYS * sizeof *g->keys);
 	g->target = calloc(g->conf.gateways_max, sizeof(struct admission *));
 	g->gateway = calloc(g->conf.gateways_max, sizeof *g->gateway);
 	g->mem = (struct arena){ .base = malloc(MEMORY), .cap = MEMORY };
@@ -22,7 +25,7 @@ static bool make_room(struct gtpc *g)
 		if (!g->target[i])
 			return false;
 	}
-	return g->wait && g->target && g->gateway && g->mem.base;
+	return g->wait && g->keys && g->target && g->gateway && g->mem.base;
 }
 
 struct gtpc *gtpc_new(const struct gtpc_conf *conf, const struct book *book, struct sightings *seen,
@@ -57,6 +60,7 @@ void gtpc_free(struct gtpc *g)
 	free(g->target);
 	free(g->gateway);
 	free(g->wait);
+	free(g->keys);
 	free(g->mem.base);
 	free(g);
 }

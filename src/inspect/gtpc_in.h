@@ -18,7 +18,7 @@ enum waiting_state { WAITING_FREE, WAITING_ANSWER, WAITING_ANSWERED, WAITING_REF
 
 /* One request, until its answer came, and then until nobody will repeat it. */
 struct waiting {
-	uint64_t key, hash;  /* who asks whom under which number; of its octets */
+	uint64_t hash;       /* of its octets */
 	uint64_t asked_ms;
 	uint8_t state, type, version, op, target;
 	uint8_t reply_n;
@@ -50,7 +50,8 @@ struct gtpc {
 	struct admission **target; /* gateways_max */
 	struct gateway *gateway;
 	size_t gateway_n;
-	struct waiting *wait;      /* sets of WAYS */
+	uint64_t *keys;            /* sets of WAYS: who asks whom under which number; 0: free */
+	struct waiting *wait;      /* beside them */
 	size_t set_mask, hand;
 	uint8_t key[HASH_KEY];
 	uint64_t first_ms;

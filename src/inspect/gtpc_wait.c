@@ -16,66 +16,75 @@ uint64_t gtpc_key(const struct gtpc *g, const struct gtpc_packet *p, const struc
 	return hash_view(g->key, wr_done(&w)) | 1;
 }
 
-static struct waiting *set_of(struct gtpc *g, uint64_t key)
+static size_t set_of(const struct gtpc *g, uint64_t key)
 {
-	return &g->wait[(key >> 20 & g->set_mask) * WAYS];
+	return (key >> 20 & g->set_mask) * WAYS;
 }
 
 static bool is_over(const struct waiting *w, uint64_t now_ms)
 {
-	return w->state == WAITING_FREE || now_ms > w->asked_ms + WAIT_MS;
+	return now_ms > w->asked_ms + WAIT_MS;
 }
 
 struct waiting *gtpc_find(struct gtpc *g, uint64_t key, uint64_t now_ms)
 {
-	struct waiting *set = set_of(g, key);
+	size_t set = set_of(g, key);
 
-	for (size_t i = 0; i < WAYS; i++) {
-		if (set[i].key == key && !is_over(&set[i], now_ms))
-			return &set[i];
+	for (size_t i = set; i < set + WAYS; i++) {
+		if (g->keys[i] == key && !is_over(&g->wait[i], now_ms))
+			return &g->wait[i];
 	}
 	return NULL;
 }
 
-static void end(struct gtpc *g, struct waiting *w, uint64_t now_ms)
+static void end(struct gtpc *g, size_t at, uint64_t now_ms)
 {
-	if (w->state == WAITING_ANSWER)
-		gtpc_done(g, w, false, true, now_ms);
-	w->state = WAITING_FREE;
-	w->key = 0;
+	if (g->keys[at] != 0 && g->wait[at].state == WAITING_ANSWER)
+		gtpc_done(g, &g->wait[at], false, true, now_ms);
+	g->keys[at] = 0;
 }
 
-/* Over, else no longer waiting for an answer, else the oldest. */
+/* Its own place or a free one; else what is over, what no longer waits for an answer, the oldest. */
+static size_t place_for(const struct gtpc *g, uint64_t key, uint64_t now_ms)
+{
+	size_t set = set_of(g, key), best = set, empty = SIZE_MAX;
+
+	for (size_t i = set; i < set + WAYS; i++) {
+		if (g->keys[i] == key)
+			return i;
+		empty = g->keys[i] == 0 ? i : empty;
+	}
+	for (size_t i = set; i < set + WAYS && empty == SIZE_MAX; i++) {
+		const struct waiting *w = &g->wait[i], *b = &g->wait[best];
+		bool done = w->state != WAITING_ANSWER, best_done = b->state != WAITING_ANSWER;
+
+		if (is_over(w, now_ms))
+			return i;
+		if (done != best_done ? done : w->asked_ms < b->asked_ms)
+			best = i;
+	}
+	return empty != SIZE_MAX ? empty : best;
+}
+
 struct waiting *gtpc_wait(struct gtpc *g, uint64_t key, uint64_t now_ms)
 {
-	struct waiting *set = set_of(g, key), *best = set;
+	size_t at = place_for(g, key, now_ms);
+	struct waiting *w = &g->wait[at];
 
-	for (size_t i = 0; i < WAYS; i++) {
-		struct waiting *w = &set[i];
-		bool done = w->state != WAITING_ANSWER, best_done = best->state != WAITING_ANSWER;
-
-		if (w->key == key || is_over(w, now_ms)) {
-			best = w;
-			break;
-		}
-		if (done != best_done ? done : w->asked_ms < best->asked_ms)
-			best = w;
-	}
-	end(g, best, now_ms);
-	/* The reply's octets are written with it. */
-	memset(best, 0, offsetof(struct waiting, reply));
-	best->key = key;
-	best->asked_ms = now_ms;
-	return best;
+	end(g, at, now_ms);
+	memset(w, 0, offsetof(struct waiting, reply)); /* its octets are written with it */
+	g->keys[at] = key;
+	w->asked_ms = now_ms;
+	return w;
 }
 
 void gtpc_tidy(struct gtpc *g, uint64_t now_ms)
 {
-	struct waiting *w = &g->wait[g->hand];
+	size_t at = g->hand;
 
-	g->hand = g->hand + 1 < (g->set_mask + 1) * WAYS ? g->hand + 1 : 0;
-	if (w->state != WAITING_FREE && is_over(w, now_ms))
-		end(g, w, now_ms);
+	g->hand = at + 1 < (g->set_mask + 1) * WAYS ? at + 1 : 0;
+	if (g->keys[at] != 0 && is_over(&g->wait[at], now_ms))
+		end(g, at, now_ms);
 }
 
 /* The end of a session's request, for the gateway's admission and for the sightings. */

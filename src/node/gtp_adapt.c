@@ -43,7 +43,7 @@ static enum err one_category(struct gtp_conf *conf, struct view word, char why[2
 	}
 	if (found)
 		return ERR_OK;
-	snprintf(why, 256, "inspect.gtp_categories: %.*s: a message of GTP and 1, 2 or 3, as "
+	snprintf(why, 256, "inspect.categories: %.*s: a message of GTP and 1, 2 or 3, as "
 		 "gtp2:IdentificationRequest=3", (int)(word.n < 80 ? word.n : 80), (const char *)word.p);
 	return ERR_CONFIG;
 }
