@@ -115,11 +115,24 @@ static void follows(struct hlr_asked *q, struct hlr_talk *t, struct hlr_heard *h
 	}
 }
 
+/* Who began a dialogue goes on in it under the address that he began it with (Q.771 3.1.2.2.2). */
+static bool same_peer(const struct hlr_talk *t, const struct hlr_route *r)
+{
+	return t->stage == HLR_SENT || view_eq((struct view){t->route.peer, t->route.peer_n},
+					       (struct view){r->peer, r->peer_n});
+}
+
 /* Anything but the begin of a dialogue is of one that is open. */
 static void goes_on(struct hlr_asked *q, struct hlr_heard *h)
 {
 	struct hlr_talk *t = hlr_talk_find(q->w->hlr->talks, h->dtid);
 
+	if (t && !same_peer(t, q->route)) {
+		LOG(LOG_NOTE, "home.map_foreign", kv_id("imsi", t->imsi), kv_id("peer", q->peer),
+		    KV_CLAUSE("R-5.6.1.h"));
+		hlr_drop(HLR_DROP_UNMATCHED);
+		return;
+	}
 	if (!t) {
 		hlr_drop(HLR_DROP_UNMATCHED);
 		if (h->type == TCAP_CONTINUE)

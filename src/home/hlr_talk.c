@@ -61,6 +61,13 @@ static void unqueue(struct hlr_talks *ts, const struct hlr_talk *t)
 		ts->newest = t->older;
 }
 
+void hlr_talk_drop(struct hlr_talks *ts, struct hlr_talk *t)
+{
+	unqueue(ts, t);
+	t->stage = HLR_FREE;
+	ts->free[ts->free_n++] = t->place;
+}
+
 /* The upper bits of an identifier nobody outside can foretell: an answer that is made up finds no
  * dialogue. */
 struct hlr_talk *hlr_talk_add(struct hlr_talks *ts, enum hlr_stage stage, uint64_t now_ms)
@@ -68,6 +75,9 @@ struct hlr_talk *hlr_talk_add(struct hlr_talks *ts, enum hlr_stage stage, uint64
 	struct hlr_talk *t;
 	uint32_t place;
 
+	if (ts->free_n == 0 && ts->at[ts->oldest].stage == HLR_BEGUN)
+		hlr_talk_drop(ts, &ts->at[ts->oldest]); /* nothing was asked in it yet: a flood
+							   takes its own places */
 	if (ts->free_n == 0)
 		return NULL;
 	place = ts->free[--ts->free_n];
@@ -102,13 +112,6 @@ void hlr_talk_heard(struct hlr_talks *ts, struct hlr_talk *t, uint64_t now_ms)
 {
 	unqueue(ts, t);
 	queue(ts, t, now_ms);
-}
-
-void hlr_talk_drop(struct hlr_talks *ts, struct hlr_talk *t)
-{
-	unqueue(ts, t);
-	t->stage = HLR_FREE;
-	ts->free[ts->free_n++] = t->place;
 }
 
 struct hlr_talk *hlr_talk_late(struct hlr_talks *ts, uint64_t now_ms)

@@ -51,7 +51,8 @@ struct hlr_talks *hlr_talks_new(const uint8_t key[HASH_KEY]); /* NULL: out of me
 void hlr_talks_free(struct hlr_talks *ts);
 size_t hlr_talks_used(const struct hlr_talks *ts);
 
-/* A place, zeroed but for what the pool fills in; NULL when all are taken. */
+/* A place, zeroed but for what the pool fills in; NULL when all are taken. If nothing was asked yet in the
+ * oldest of all, that makes room. */
 struct hlr_talk *hlr_talk_add(struct hlr_talks *ts, enum hlr_stage stage, uint64_t now_ms);
 /* The dialogue of an identifier of ours as it came, or NULL. */
 struct hlr_talk *hlr_talk_find(struct hlr_talks *ts, struct view tid);

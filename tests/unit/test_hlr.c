@@ -323,11 +323,11 @@ TEST(a_hundred_thousand_dialogues_are_open_and_no_more)
 
 	world_begin();
 	for (size_t i = 0; i < HLR_TALKS; i++) {
-		t = hlr_talk_add(world_hlr.talks, HLR_BEGUN, world_now);
+		t = hlr_talk_add(world_hlr.talks, HLR_SENT, world_now);
 		check(t != NULL);
 	}
 	check_eq(hlr_talks_used(world_hlr.talks), HLR_TALKS);
-	check(!hlr_talk_add(world_hlr.talks, HLR_BEGUN, world_now));
+	check(!hlr_talk_add(world_hlr.talks, HLR_SENT, world_now));
 	ask_update(SUB_IMSI, 3);
 	say();
 	read_last();
@@ -343,6 +343,34 @@ TEST(a_hundred_thousand_dialogues_are_open_and_no_more)
 	world_now += HLR_TALK_MS;
 	hlr_tick_dialogues(&world);
 	check_eq(hlr_talks_used(world_hlr.talks), 0);
+	for (size_t i = 0; i < HLR_TALKS; i++)
+		check(hlr_talk_add(world_hlr.talks, HLR_BEGUN, world_now));
+	ask_update(SUB_IMSI, 3); /* of a flood of empty begins the oldest makes room */
+	say();
+	read_last();
+	check_eq(h.type, TCAP_CONTINUE);
+}
+
+TEST(nobody_else_goes_on_in_a_dialogue)
+{
+	size_t before;
+
+	world_begin();
+	ask_update(SUB_IMSI, 3);
+	say();
+	read_last();
+	before = said_n;
+	w = (struct wr){.p = bytes, .cap = sizeof bytes};
+	memcpy(room, h.otid.p, 4);
+	tcap_start(&o, &w, TCAP_CONTINUE, theirs(), (struct view){room, 4});
+	tcap_open_components(&o);
+	tcap_put_done(&o, h.invoke);
+	tcap_end(&o);
+	say_from(SSN_SGSN, false);
+	check_eq(said_n, before);
+	check_eq(world_reg.flags, 0);
+	say();
+	check_eq(world_reg.flags, REG_VLR);
 }
 
 TEST(a_dialogue_is_found_by_its_own_identifier_alone)
@@ -429,5 +457,5 @@ TESTS(T(vectors_are_as_many_as_fit_and_five_in_segments),
       T(each_part_of_the_data_fits_a_unit_whatever_the_names),
       T(a_bar_that_a_node_refuses_is_seen_and_others_are_not),
       T(a_short_message_goes_to_listed_numbers_alone),
-      T(a_hundred_thousand_dialogues_are_open_and_no_more),
+      T(a_hundred_thousand_dialogues_are_open_and_no_more), T(nobody_else_goes_on_in_a_dialogue),
       T(a_dialogue_is_found_by_its_own_identifier_alone), T(a_cancellation_ends_as_it_is_answered))
