@@ -305,10 +305,21 @@ def test_who_leaves_is_gone_with_all_that_was_theirs(portal):
     assert not [k for k in portal.admin.get("/api-keys?user=lena").json["items"]]
 
 
+def dial(p, *more):
+    return subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{p.port}", "-CAfile", p.cafile,
+                           "-verify_hostname", "localhost", *more], input=b"", capture_output=True, timeout=30,
+                          check=False).stdout.decode()
+
+
 def test_a_dangerous_act_wants_a_second_factor_again(tmp_path):
-    """Step-up: R-5.8.6.b."""
-    p = Portal(str(tmp_path / "p"), conf={"step_up": 1})
+    """Step-up: R-5.8.6.b. And the older TLS, where it is asked for: R-5.8.4.b."""
+    p = Portal(str(tmp_path / "p"), conf={"step_up": 1, "tls": "1.2"})
     try:
+        for cipher, taken in (("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-AES128-SHA256", False),
+                              ("ECDHE-ECDSA-AES256-SHA", False)):  # TLS 1.2 by configuration: AEAD alone
+            told = dial(p, "-tls1_2", "-cipher", cipher)
+            assert ("Cipher is (NONE)" not in told) == taken, told
+        assert "Cipher is (NONE)" in dial(p, "-tls1_1")
         poll(lambda: p.admin.get("/session").json["stepped_up_s"] == 0, 10, "the step-up to end")
         a = p.admin.patch("/networks/00101", {"rate": 5})
         assert a.status == 403 and a.problem == "step-up"
@@ -337,14 +348,9 @@ def test_the_journal_holds_who_did_what_and_no_secret(portal):
 
 def test_tls_is_what_sp_800_52_wants(portal):
     """R-5.8.4.b, by openssl s_client."""
-    def dial(*more):
-        return subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{portal.port}", "-CAfile", portal.cafile,
-                               "-verify_hostname", "localhost", *more], input=b"", capture_output=True, timeout=30,
-                              check=False).stdout.decode()
-
-    good = dial()
+    good = dial(portal)
     assert "TLSv1.3" in good and "Verify return code: 0 (ok)" in good
     for old in ("-tls1_2", "-tls1_1", "-tls1"):
-        assert "Cipher is (NONE)" in dial(old), old
-    assert "TLS_AES_256_GCM_SHA384" in dial("-ciphersuites", "TLS_AES_256_GCM_SHA384")
-    assert "Cipher is (NONE)" in dial("-ciphersuites", "TLS_AES_128_CCM_8_SHA256")
+        assert "Cipher is (NONE)" in dial(portal, old), old
+    assert "TLS_AES_256_GCM_SHA384" in dial(portal, "-ciphersuites", "TLS_AES_256_GCM_SHA384")
+    assert "Cipher is (NONE)" in dial(portal, "-ciphersuites", "TLS_AES_128_CCM_8_SHA256")
