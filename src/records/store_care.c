@@ -191,12 +191,37 @@ static enum err nomination(struct store *st, const struct who *who, const struct
 				      : ERR_OK; /* the quota, the APNs */
 }
 
+/* A tenant may take a class away; a higher one is asked for. */
+static enum err class_raised(struct store *st, const struct who *who, const struct row *old,
+			     const struct row *new, struct say *s)
+{
+	int64_t is, was;
+
+	if (who->tenant.n == 0 || st->agreed)
+		return ERR_OK;
+	if (new->object == OBJ_SUBSCRIPTION) {
+		is = row_at(new, COL_SUB_PRIO)->num;
+		was = old ? (int64_t)rule_prio(st, old) : PRIO_NORMAL;
+		if (is == PRIO_N) /* its profile's */
+			return ERR_OK;
+	} else {
+		is = row_at(new, COL_PROFILE_PRIO)->num;
+		was = old ? row_at(old, COL_PROFILE_PRIO)->num : PRIO_NORMAL;
+	}
+	return is < was ? refuse(s, "priority: a higher class is nominated, and the operator "
+				    "decides (R-5.6.1.m)")
+			: ERR_OK;
+}
+
 enum err care_judge(struct store *st, const struct who *who, const struct row *old,
 		    const struct row *new, struct say *s)
 {
 	if (!new)
 		return ERR_OK;
 	switch ((int)new->object) {
+	case OBJ_SUBSCRIPTION:
+	case OBJ_PROFILE:
+		return class_raised(st, who, old, new, s);
 	case OBJ_CONSENT:
 		return consent(new, s);
 	case OBJ_ASSESSMENT:

@@ -14,7 +14,7 @@ from diameter import Client, poll
 from merlon import Merlon, realm
 from process import roles
 
-MANY = 12000
+MANY = 6000
 
 
 def imsi(i):
@@ -99,7 +99,7 @@ def test_what_a_job_suspends_is_cancelled_at_the_node_that_serves_it(m):
 
 
 def test_a_paced_job_is_paused_and_goes_on(m):
-    made = job(m, "new", "subscription", "life=suspended", "--filter", f"imsi={imsi(0)[:-4]}*", "--pace", "4000", "--wait")
+    made = job(m, "new", "subscription", "life=suspended", "--filter", f"imsi={imsi(0)[:-4]}*", "--pace", "3000", "--wait")
     m.run("job", "start", str(made["id"]))
     poll(lambda: job(m, "show", str(made["id"]))["at"] > 0, 20, "the first rows")
     job(m, "pause", str(made["id"]))
@@ -115,9 +115,11 @@ def test_a_paced_job_is_paused_and_goes_on(m):
 def test_killed_at_any_moment_each_row_is_done_once(m):
     """Point 6: a role is killed again and again while the job runs."""
     made = job(m, "new", "subscription", "life=suspended", "--filter", "tenant=meters", "--filter", "life=active", "--pace",
-               "4000", "--wait")
+               "2000", "--wait")
     m.run("job", "start", str(made["id"]))
     rng, kills, end = random.Random(7), 0, time.monotonic() + 60
+    poll(lambda: job(m, "show", str(made["id"]))["at"] > 0, 20, "the first rows")
+    os.kill(roles(m.process.pid)["keeper"], signal.SIGKILL)
 
     def state():
         shown = job(m, "show", str(made["id"]), check=False)
@@ -133,7 +135,7 @@ def test_killed_at_any_moment_each_row_is_done_once(m):
             kills += 1
         time.sleep(rng.uniform(0.05, 0.6))
     done = poll(lambda: (state() or {}).get("state") == "done" and state(), 60, lambda: f"the job's end: {state()}")
-    assert kills > 3 and done["done"] == done["rows"] == done["change"]
+    assert kills > 1 and done["done"] == done["rows"] == done["change"]
     seen = journal(m, made["id"])
     assert len(seen) == done["rows"] and set(seen.values()) == {1}
     poll(lambda: m._ready() and m.show("subscription", imsi(MANY - 1))["life"] == "suspended", 20, "the records")

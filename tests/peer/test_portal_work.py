@@ -172,3 +172,24 @@ def test_the_checklist_and_a_signed_annex(house):
         json.dump(report, f)
     again = jwt.decode(p.tenant.get("/annex/meters?form=jws").raw.decode(), key, algorithms=["ES256"])
     assert [a["clause"] for a, b in zip(again["clauses"], annex["clauses"]) if a["state"] != b["state"]] == [clause["clause"]]
+
+
+def test_an_erasure_takes_the_events_too(house):
+    """R-4.a: two people, a subscription that is retired; then neither record nor event is left."""
+    p, imsi = house, "999700000000003"
+    c = Client(p.m.port, f"e{time.monotonic_ns()}.{realm('00103')}", realm("00103"))
+    try:
+        c.request("AIR", air(imsi, visited="00103"))
+    finally:
+        c.close()
+    poll(lambda: p.admin.get("/events" + query(imsi=imsi)).json["items"], 10, "an event about them")
+    for life in ("suspended", "retired"):
+        assert p.admin.patch(f"/subscriptions/{imsi}", {"life": life}).status in (200, 204)
+    made = p.admin.post("/subject-requests", {"name": "w1", "imsi": imsi, "kind": "erasure", "received": "2026-01-01"})
+    assert made.status == 201, made
+    asked = p.admin.patch("/subject-requests/w1", {"state": "done"})
+    assert asked.status == 202, asked
+    assert p.second.post(f"/approvals/{asked.json['approval']}/approve", {}).status == 204
+    assert p.admin.get(f"/subscriptions/{imsi}").status == 404
+    left = lambda: [e for e in p.admin.get("/events" + query(imsi=imsi)).json["items"] if e["event"] != "records.erased"]
+    poll(lambda: not left(), 10, left)

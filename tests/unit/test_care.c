@@ -200,6 +200,44 @@ TEST(a_tenant_nominates_another_approves_and_the_quota_holds)
 	end();
 }
 
+TEST(a_tenant_raises_no_class_by_itself)
+{
+	static const struct {
+		enum object o;
+		const char *key, *fields;
+		enum err err;
+	} cases[] = {
+	    {OBJ_SUBSCRIPTION, "999700000000001", "priority=critical", ERR_REFUSED}, /* .m */
+	    {OBJ_SUBSCRIPTION, "999700000000001", "priority=low", ERR_OK},
+	    {OBJ_PROFILE, "sensor", "priority=high", ERR_REFUSED},
+	    {OBJ_PROFILE, "other",
+	     "tenant=cardio\napn1=x.iot:ipv4:9:12:1000:1000\npriority=critical", ERR_REFUSED},
+	    {OBJ_PROFILE, "other", "tenant=cardio\napn1=x.iot:ipv4:9:12:1000:1000\npriority=normal",
+	     ERR_OK},
+	};
+
+	begin();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct who who = {
+		    .actor = VIEW("tess"), .now_ms = NOW_MS, .tenant = VIEW("cardio")};
+		struct view pair[EDIT_PAIRS];
+		struct edit e = {.object = cases[i].o, .key = view_of(cases[i].key), .pair = pair};
+		const char *f = cases[i].fields;
+		uint64_t approval;
+
+		while (*f) {
+			size_t n = strcspn(f, "\n");
+
+			pair[e.pair_n++] = (struct view){(const uint8_t *)f, n};
+			f += n + (f[n] != 0);
+		}
+		check_eq(store_begin(st), ERR_OK);
+		check_eq(store_edit(st, &who, &e, &approval, &said), cases[i].err);
+		store_rollback(st);
+	}
+	end();
+}
+
 TEST(an_erasure_erases_by_two_people_and_only_who_has_left)
 {
 	struct done d;
@@ -233,4 +271,5 @@ TESTS(T(without_an_agreement_nothing_is_done_with_the_data),
       T(one_input_and_two_jurisdictions_have_two_outcomes), T(deadlines_count_from_the_incident),
       T(a_profile_without_an_assessment_or_unlike_it_is_a_finding),
       T(a_tenant_nominates_another_approves_and_the_quota_holds),
+      T(a_tenant_raises_no_class_by_itself),
       T(an_erasure_erases_by_two_people_and_only_who_has_left))
