@@ -9,7 +9,7 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libssl-dev liblmdb-de
   libfido2-dev libcbor-dev"
 test_packages="python3 python3-pytest python3-pytest-rerunfailures python3-scapy python3-lmdb python3-jwt python3-cryptography jose tshark libwireshark-data freediameterd freediameter-extensions
   libfreediameter-dev libosmo-gsup-client-dev osmo-sgsn osmo-ggsn iproute2 openssl procps curl hostapd eapoltest softhsm2 opensc gdb"
-bench_packages="osmo-hlr wrk"
+bench_packages="osmo-hlr wrk libndpi-bin wireshark-common"
 # A kernel and osmo-stp are fetched besides, for a guest; they are not installed.
 slow_packages="qemu-system-x86 cpio iproute2 libosmo-sigtran7 libosmovty9"
 # debootstrap, systemd-container and the rest: for the test, which boots a Debian of its own.

@@ -151,11 +151,37 @@ static bool agreed(struct content *c, const struct session *s, uint32_t now_s)
 	return a->yes;
 }
 
+/* What the profile, as it now is, wants for a rule. Where it no longer wants what was done, that is taken
+ * back: "merlon set profile NAME on_leak=alert" undoes all that leaks have led to, in one step. */
+static enum answer wanted(const struct content *c, unsigned int rule)
+{
+	const struct profile_row *r = c->profile;
+
+	if (!r)
+		return ANSWER_QUARANTINE; /* nobody to ask: what was done stays */
+	if (rule_is_leak(rule))
+		return r->leaks_ok >> rule & 1 ? ANSWER_ALERT : (enum answer)r->on_leak;
+	return (enum answer)r->on_threat;
+}
+
 static bool blocked(struct content *c, struct flow *f)
 {
-	if (f->bits & FLOW_BLOCKED && f->undone != (uint8_t)findings_undone(c->findings, f->rule))
-		f->bits &= (uint8_t)~FLOW_BLOCKED; /* it was taken back */
+	if (f->bits & FLOW_BLOCKED && (f->undone != (uint8_t)findings_undone(c->findings, f->rule) ||
+				       wanted(c, f->rule) == ANSWER_ALERT))
+		f->bits &= (uint8_t)~FLOW_BLOCKED;
 	return f->bits & FLOW_BLOCKED;
+}
+
+static bool quarantined(struct content *c)
+{
+	unsigned int rule;
+
+	if (!findings_quarantined(c->findings, c->imsi, &rule))
+		return false;
+	if (wanted(c, rule) == ANSWER_QUARANTINE)
+		return true;
+	findings_release(c->findings, c->imsi, rule);
+	return false;
 }
 
 static void look(struct content *c, struct flow *f, const struct packet *p, bool back, bool up)
@@ -193,7 +219,7 @@ enum content_act content_packet(struct content *c, const struct packet *p, const
 	f = flows_packet(c->flows, p, &of, now_us, &back);
 	if (!blocked(c, f))
 		look(c, f, p, back, up);
-	drop = !c->conf.passive && (blocked(c, f) || findings_quarantined(c->findings, of.imsi));
+	drop = !c->conf.passive && (blocked(c, f) || quarantined(c));
 	c->n.dropped += drop;
 	return drop ? CONTENT_DROP : CONTENT_PASS;
 }

@@ -54,7 +54,8 @@ struct findings {
 	uint64_t lost;
 	struct touch touch[TOUCH_N];
 	size_t touch_n, quarantined;
-	uint64_t jail[JAIL_N];	     /* the IMSIs in quarantine, for a look in passing */
+	uint64_t jail[JAIL_N]; /* the IMSIs in quarantine, for a look in passing, and by which rule */
+	uint8_t jailer[JAIL_N];
 	uint64_t alert_until[FINDING_RULES]; /* after an undo */
 	uint32_t undone[FINDING_RULES];
 };
@@ -129,6 +130,7 @@ static void jail_again(struct findings *f)
 		while (f->jail[at] && f->jail[at] != f->touch[i].imsi)
 			at = (at + 1) % JAIL_N;
 		f->jail[at] = f->touch[i].imsi;
+		f->jailer[at] = f->touch[i].rule;
 		f->quarantined++;
 	}
 }
@@ -157,15 +159,26 @@ static enum answer allowed(struct findings *f, const struct finding *seen, enum 
 	return asked;
 }
 
-bool findings_quarantined(const struct findings *f, uint64_t imsi)
+bool findings_quarantined(const struct findings *f, uint64_t imsi, unsigned int *rule)
 {
 	if (f->quarantined == 0 || imsi == 0)
 		return false;
 	for (size_t at = hash_u64(f->conf.key, imsi, 0) % JAIL_N; f->jail[at]; at = (at + 1) % JAIL_N) {
-		if (f->jail[at] == imsi)
+		if (f->jail[at] == imsi) {
+			*rule = f->jailer[at];
 			return true;
+		}
 	}
 	return false;
+}
+
+void findings_release(struct findings *f, uint64_t imsi, unsigned int rule)
+{
+	for (size_t i = 0; i < f->touch_n; i++) {
+		if (f->touch[i].imsi == imsi && f->touch[i].rule == rule)
+			f->touch[i] = (struct touch){0};
+	}
+	jail_again(f);
 }
 
 size_t findings_undo(struct findings *f, unsigned int rule, uint64_t now_us)

@@ -51,8 +51,10 @@ void findings_free(struct findings *f);
 enum answer findings_add(struct findings *f, const struct finding *seen, enum answer asked,
 			 uint32_t touch_max, uint64_t now_us);
 
-/* Is the SIM in quarantine, by any rule? */
-bool findings_quarantined(const struct findings *f, uint64_t imsi);
+/* Is the SIM in quarantine? `*rule`: by which rule. */
+bool findings_quarantined(const struct findings *f, uint64_t imsi, unsigned int *rule);
+/* It is no more, by this rule. */
+void findings_release(struct findings *f, uint64_t imsi, unsigned int rule);
 /* Take back everything that a rule has done, in one step; FINDING_RULES: every rule. Returns how many SIMs
  * were freed. The rule only alerts for an hour from then on. */
 size_t findings_undo(struct findings *f, unsigned int rule, uint64_t now_us);

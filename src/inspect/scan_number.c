@@ -50,9 +50,10 @@ static void imsi(struct find *f, const struct name *name, size_t at, size_t n)
 {
 	static const char *const words[] = {"imsi", NULL};
 	static const char *const loose[] = {"id", "subscriber", "sub", "sim", "uid", "msin", NULL};
+	/* id=...: a device that says who it is. In JSON anything has an "id". */
+	bool said = n == 15 && find_before(f, at) == '=' && name_is(name, loose);
 
-	if ((n == 15 || n == 14) && check_mcc(slice(f, at, n)) &&
-	    (name_has(name, words) || (n == 15 && name_is(name, loose))))
+	if ((n == 15 || n == 14) && check_mcc(slice(f, at, n)) && (said || name_has(name, words)))
 		find_add(f, FORM_IMSI, at, n);
 }
 

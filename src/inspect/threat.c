@@ -136,7 +136,9 @@ static size_t on_syn(struct threats *t, const struct packet *p, uint64_t source,
 
 	mark(wide->tried, to);
 	wide->n++;
-	if (address_is4(p->flow.to) && p->tcp_seq == be32(p->flow.to + 12) && p->tcp_seq)
+	/* Mirai makes its own SYN, without options. */
+	if (address_is4(p->flow.to) && p->tcp_seq == be32(p->flow.to + 12) && p->tcp_seq &&
+	    p->transport.n == 20)
 		n = add(seen, n, THREAT_MIRAI_SCAN, "SYN to port %u, its sequence number is the address",
 			p->flow.to_port);
 	if (unanswered(wide) >= WIDE_MIN)

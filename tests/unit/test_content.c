@@ -231,6 +231,20 @@ TEST(a_rule_quarantines_no_more_sims_an_hour_than_the_profile_says)
 	content_free(c);
 }
 
+TEST(a_profile_that_wants_less_takes_back_what_was_done)
+{
+	struct content *c = begin();
+	struct session s = sim(1), other = sim(2);
+
+	profile.on_leak = ANSWER_QUARANTINE;
+	check_eq(send_text(c, &s, up, LEAK, T0), CONTENT_DROP);
+	check_eq(send_text(c, &other, up, LEAK, T0), CONTENT_DROP);
+	profile.on_leak = ANSWER_ALERT;
+	check_eq(send_text(c, &s, up, "hello world", T0 + SEC), CONTENT_PASS);
+	check_eq(send_text(c, &other, up, LEAK, T0 + SEC), CONTENT_PASS);
+	content_free(c);
+}
+
 static bool has_threat(struct content *c, enum threat t)
 {
 	const struct finding *f[64];
@@ -345,6 +359,7 @@ TEST(a_flood_of_forged_flows_takes_no_more_memory)
 TESTS(T(a_leak_is_told_with_its_sim_its_place_and_without_its_value),
       T(a_tenant_without_an_agreement_is_not_inspected), T(what_a_service_is_meant_to_send_is_no_leak),
       T(a_flow_is_blocked_by_profile_and_freed_in_one_step),
+      T(a_profile_that_wants_less_takes_back_what_was_done),
       T(a_rule_quarantines_no_more_sims_an_hour_than_the_profile_says),
       T(mirais_scanner_is_known_by_one_packet), T(scans_are_told_and_answered_calls_are_none),
       T(a_loaders_commands_are_told), T(a_verdict_is_remembered_for_devices_of_a_type),
