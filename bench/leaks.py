@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Corpora for the content scanner: telemetry with leaks planted (u16 length, u32 mask, payload, as the shared corpus
 has them); NMEA fixes counted by another program; captures put one after another.
-    leaks.py FILE SEED N | leaks.py --nmea LOG... | leaks.py --merge OUT.pcap IN.pcap..."""
+    leaks.py FILE SEED N | leaks.py --nmea LOG... | leaks.py --merge OUT.pcap IN.pcap... |
+    leaks.py --reader IN.pcap TMP"""
 import base64
 import random
 import re
+import resource
 import struct
 import subprocess
 import sys
@@ -138,7 +140,23 @@ def merge(out, paths):
     subprocess.run(["mergecap", "-a", "-F", "pcap", "-w", out, *good], check=True)
 
 
-if sys.argv[1] == "--nmea":
+def reader(path, tmp):
+    """ndpiReader's CPU time for a capture, less what it takes to start: the same capture's first packet alone."""
+    def cpu(p):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(["ndpiReader", "-q", "-i", p], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+    subprocess.run(["editcap", "-r", path, tmp, "1"], check=True)
+    n = int(re.search(r"(\d+)\s*$", subprocess.run(["capinfos", "-Mc", path], capture_output=True, text=True).stdout)[1])
+    took = sorted(cpu(path) - cpu(tmp) for _ in range(5))
+    print(f"ndpiReader: {n / took[2]:.0f} packets/s of CPU time (median of 5; best {n / took[0]:.0f})")
+
+
+if sys.argv[1] == "--reader":
+    reader(sys.argv[2], sys.argv[3])
+elif sys.argv[1] == "--nmea":
     count(sys.argv[2:])
 elif sys.argv[1] == "--merge":
     merge(sys.argv[2], sys.argv[3:])

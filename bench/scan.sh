@@ -18,7 +18,7 @@ echo "receivers' logs (gps/daemon): the checksum-valid fixes in them, counted by
 python3 bench/leaks.py --nmea "$C"/gps/daemon/*.log
 "$B/src/inspect/bench_scan" lines "$C"/gps/daemon/*.log
 python3 bench/leaks.py --merge "$T/all.pcap" "$C"/ndpi/*.pcap
-for i in 1 2 3; do
-	"$B/src/inspect/bench_content" "$T/all.pcap" 3 | tail -n 3
-	ndpiReader -i "$T/all.pcap" 2>/dev/null | grep -E "nDPI throughput" || ndpiReader -i "$T/all.pcap" | grep -iE "throughput|time"
+for i in 1 2; do
+	"$B/src/inspect/bench_content" "$T/all.pcap" 5 | tail -n 3
+	python3 bench/leaks.py --reader "$T/all.pcap" "$T/one.pcap"
 done
