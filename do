@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libssl-dev liblmdb-dev libsqlite3-dev libyaml-dev
   libjansson-dev libseccomp-dev libusrsctp-dev libsodium-dev libmicrohttpd-dev libcurl4-openssl-dev libpcap-dev
-  libbpf-dev libhyperscan-dev libndpi-dev libipsec-mb-dev libroaring-dev libp11-kit-dev nettle-dev libosmocore-dev liboath-dev
+  libbpf-dev libxdp-dev libhyperscan-dev libndpi-dev libipsec-mb-dev libroaring-dev libp11-kit-dev nettle-dev libosmocore-dev liboath-dev
   libfido2-dev libcbor-dev"
 test_packages="python3 python3-pytest python3-pytest-rerunfailures python3-scapy python3-lmdb python3-jwt python3-cryptography jose tshark libwireshark-data freediameterd freediameter-extensions
   libfreediameter-dev libosmo-gsup-client-dev osmo-sgsn osmo-ggsn iproute2 openssl procps curl hostapd eapoltest softhsm2 opensc gdb"

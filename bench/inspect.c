@@ -1,8 +1,8 @@
 /* The packet path on one core: from memory, and over veth beside a forwarder that looks at nothing.
  *   inspect memory SECONDS              forward, screen, allow: packets and bits a second
- *   inspect wire SECONDS IN M0 M1 OUT   a generator on IN; M0 to M1 by the bare forwarder, then with the
- * allowlist 10000 SIMs with a session each; every packet is one of another SIM, 190 octets of payload in
- * UDP in GTP-U. */
+ *   inspect wire SECONDS IN M0 M1 OUT [xdp]   a generator on IN; M0 to M1 by the bare forwarder, then with
+ * the allowlist 10000 SIMs with a session each; every packet is one of another SIM, 190 octets of payload
+ * in UDP in GTP-U. */
 #include "inspect/gtpc.h"
 #include "inspect/pipe.h"
 #include "loop/nic.h"
@@ -187,9 +187,11 @@ static int from_memory(double seconds)
 
 /* --- over veth -------------------------------------------------------------------------------- */
 
-static struct nic *open_nic(const char *name)
+static enum nic_kind kind = NIC_PACKET; /* of the forwarder */
+
+static struct nic *open_nic(const char *name, enum nic_kind how)
 {
-	struct nic_conf conf = { name, NIC_PACKET, 16, false };
+	struct nic_conf conf = { name, how, 16, false, NULL };
 	struct nic *n;
 	char why[256];
 
@@ -201,7 +203,7 @@ static struct nic *open_nic(const char *name)
 
 static void generate(const char *name)
 {
-	struct nic *n = open_nic(name);
+	struct nic *n = open_nic(name, NIC_PACKET);
 
 	for (size_t i = 0;; i = (i + 1) % FRAMES) {
 		struct nic_frame f = { frames[i], FRAME, NULL };
@@ -280,7 +282,10 @@ static void print_rate(const char *what, const struct rate *r, const struct rate
 
 static int over_veth(double seconds, char **name)
 {
-	struct wire w = { { open_nic(name[1]), open_nic(name[2]) }, open_nic(name[3]), NULL, NULL };
+	struct wire w = { { open_nic(name[1], kind), open_nic(name[2], kind) },
+			  open_nic(name[3], NIC_PACKET),
+			  NULL,
+			  NULL };
 	struct rate bare = { 0, 0, 0 }, allow = { 0, 0, 0 };
 	struct book book;
 	struct pipe *p = make_pipe(&book);
@@ -291,7 +296,8 @@ static int over_veth(double seconds, char **name)
 	child = fork();
 	if (child == 0)
 		generate(name[0]);
-	printf("over veth, TPACKET_V3, the generator beside it, %d octets a frame, %d SIMs:\n", FRAME, SIMS);
+	printf("over veth, %s, the generator beside it, %d octets a frame, %d SIMs:\n",
+	       kind == NIC_XDP ? "AF_XDP" : "TPACKET_V3", FRAME, SIMS);
 	for (int i = 0; i < 4; i++) { /* in turn: the machine is not the same from one second to the next */
 		w.pipe = NULL;
 		measure(&w, seconds / 4, &bare);
@@ -313,8 +319,9 @@ int main(int argc, char **argv)
 	make_world();
 	if (argc > 1 && strcmp(argv[1], "memory") == 0)
 		return from_memory(seconds);
-	if (argc == 7 && strcmp(argv[1], "wire") == 0)
+	kind = argc == 8 && strcmp(argv[7], "xdp") == 0 ? NIC_XDP : NIC_PACKET;
+	if (argc >= 7 && strcmp(argv[1], "wire") == 0)
 		return over_veth(seconds, argv + 3);
-	fprintf(stderr, "inspect memory SECONDS | inspect wire SECONDS IN M0 M1 OUT\n");
+	fprintf(stderr, "inspect memory SECONDS | inspect wire SECONDS IN M0 M1 OUT [xdp]\n");
 	return 2;
 }

@@ -13,4 +13,5 @@ nice ninja -C "$B" src/inspect/bench_inspect >/dev/null
 exec unshare -n sh -c '
 	ip link add g0 type veth peer name m0 && ip link add m1 type veth peer name r0
 	for i in g0 m0 m1 r0; do ip link set $i up; done
-	exec "$1/src/inspect/bench_inspect" wire "$2" g0 m0 m1 r0' sh "$B" "$S"
+	"$1/src/inspect/bench_inspect" wire "$2" g0 m0 m1 r0
+	exec "$1/src/inspect/bench_inspect" wire "$2" g0 m0 m1 r0 xdp' sh "$B" "$S"

@@ -40,6 +40,7 @@ enum err roles_inspect(const struct conf *c, struct inspect_conf *to, char why[2
 	*to = (struct inspect_conf){
 	    .data_dir = c->data_dir,
 	    .fail_open = c->inspect_fail == 0,
+	    .driver = c->inspect_driver == 1 ? NIC_XDP : NIC_PACKET,
 	    .watchdog_ms = c->inspect_watchdog_ms,
 	    .ring_mb = c->inspect_ring_mb,
 	    .sessions = c->inspect_sessions,

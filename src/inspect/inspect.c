@@ -117,7 +117,7 @@ static enum err open_worker(struct inspect_role *r, size_t i, char why[256])
 	const struct inspect_conf *c = r->conf;
 	const struct inspect_pair *p = &c->pair[i];
 	struct inspect_worker *w = &r->worker[i];
-	struct nic_conf nic = { p->a, NIC_PACKET, c->ring_mb, !p->b[0] };
+	struct nic_conf nic = { p->a, c->driver, c->ring_mb, !p->b[0], NULL };
 	struct pipe_ops ops = { send_out, signalling, content, dropped, w };
 	struct pipe_conf pipe = { .sessions = r->sessions, .allow = c->allow, .frags = FRAGS, .mark = c->mark,
 				  .plain = c->plain };
@@ -132,11 +132,12 @@ static enum err open_worker(struct inspect_role *r, size_t i, char why[256])
 		snprintf(why, 256, "inspect: out of memory");
 		return ERR_FULL;
 	}
-	err = nic_open(&w->nic[0], &nic, why);
+	err = open_wire(w, p, why);
+	nic.heart = w->heart;
+	if (!err)
+		err = nic_open(&w->nic[0], &nic, why);
 	nic.name = p->b;
-	if (!err && p->b[0])
-		err = nic_open(&w->nic[1], &nic, why);
-	return err ? err : open_wire(w, p, why);
+	return err || !p->b[0] ? err : nic_open(&w->nic[1], &nic, why);
 }
 
 /* They outlive us: devices go on after a restart. */

@@ -20,6 +20,7 @@ struct inspect_conf {
 	struct inspect_pair pair[INSPECT_PAIRS];
 	size_t pair_n;
 	bool fail_open;          /* without us, the kernel forwards; else nothing is */
+	enum nic_kind driver;
 	uint32_t watchdog_ms;    /* a worker that says nothing for so long is taken for dead */
 	uint32_t ring_mb, sessions, idle_s;
 	bool mark, plain;        /* struct pipe_conf */

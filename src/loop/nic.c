@@ -1,6 +1,6 @@
 /* Frames by TPACKET_V3 (Documentation/networking/packet_mmap). What a card would still have had to do to a
  * frame (checksums, cutting it up) stands in a head before it, and goes along with it. */
-#include "loop/nic.h"
+#include "loop/nic_in.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,6 +30,7 @@ _Static_assert(sizeof(struct virtio_net_hdr) == NIC_HEAD, "the head before a fra
 _Static_assert(sizeof(struct tpacket3_hdr) == SLOT_AT, "where the kernel looks for the bytes");
 
 struct nic {
+	struct nic_xdp *xdp;            /* AF_XDP; else the rest is used */
 	int fd, big_fd;
 	uint8_t *map;
 	size_t map_n, block_n;
@@ -148,6 +149,18 @@ static enum err bind_to(int fd, unsigned int index, uint16_t protocol, const cha
 	return bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 ? ERR_OK : fail(why, "bind", name);
 }
 
+static enum err sockets(struct nic *n, const struct nic_conf *conf, unsigned int index, char why[256])
+{
+	enum err err = rings(n, conf, why);
+
+	if (!err && !set_one(n->big_fd, PACKET_VNET_HDR, 1))
+		err = fail(why, "heads of frames", conf->name);
+	(void)set_one(n->big_fd, PACKET_QDISC_BYPASS, 1);
+	if (!err)
+		err = bind_to(n->big_fd, index, 0, conf->name, why);
+	return err ? err : bind_to(n->fd, index, htons(ETH_P_ALL), conf->name, why);
+}
+
 enum err nic_open(struct nic **to, const struct nic_conf *conf, char why[256])
 {
 	struct nic *n = calloc(1, sizeof *n);
@@ -165,14 +178,8 @@ enum err nic_open(struct nic **to, const struct nic_conf *conf, char why[256])
 	if (!err)
 		err = prepare(n->fd, conf->name, &index, why);
 	if (!err)
-		err = rings(n, conf, why);
-	if (!err && !set_one(n->big_fd, PACKET_VNET_HDR, 1))
-		err = fail(why, "heads of frames", conf->name);
-	(void)set_one(n->big_fd, PACKET_QDISC_BYPASS, 1);
-	if (!err)
-		err = bind_to(n->big_fd, index, 0, conf->name, why);
-	if (!err)
-		err = bind_to(n->fd, index, htons(ETH_P_ALL), conf->name, why);
+		err = conf->kind == NIC_XDP ? nic_xdp_open(&n->xdp, conf, index, why) :
+					      sockets(n, conf, index, why);
 	if (err)
 		nic_close(n);
 	else
@@ -184,6 +191,7 @@ void nic_close(struct nic *n)
 {
 	if (!n)
 		return;
+	nic_xdp_close(n->xdp);
 	if (n->map)
 		munmap(n->map, n->map_n);
 	if (n->fd >= 0)
@@ -195,7 +203,7 @@ void nic_close(struct nic *n)
 
 int nic_fd(const struct nic *n)
 {
-	return n->fd;
+	return n->xdp ? nic_xdp_fd(n->xdp) : n->fd;
 }
 
 /* --- frames in -------------------------------------------------------------------------------- */
@@ -256,6 +264,8 @@ size_t nic_read(struct nic *n, struct nic_frame *f, size_t max)
 {
 	size_t got = 0;
 
+	if (n->xdp)
+		return nic_xdp_read(n->xdp, f, max);
 	max = max < BATCH ? max : BATCH;
 	while (got < max) {
 		if (n->left == 0 && !next_block(n))
@@ -272,6 +282,8 @@ size_t nic_read(struct nic *n, struct nic_frame *f, size_t max)
 
 void nic_done(struct nic *n)
 {
+	if (n->xdp)
+		nic_xdp_done(n->xdp);
 	for (; n->done_n > 0; n->done_n--) {
 		struct tpacket_block_desc *b = block_at(n, n->done_from);
 
@@ -304,6 +316,8 @@ bool nic_write(struct nic *n, const struct nic_frame *f)
 	struct tpacket3_hdr *h;
 	uint8_t *to;
 
+	if (n->xdp)
+		return nic_xdp_write(n->xdp, f, &n->counts);
 	if (!n->tx)
 		return false;
 	if (f->n > SLOT - SLOT_AT - NIC_HEAD)
@@ -330,6 +344,8 @@ bool nic_write(struct nic *n, const struct nic_frame *f)
 
 void nic_flush(struct nic *n)
 {
+	if (n->xdp)
+		nic_xdp_flush(n->xdp);
 	if (!n->queued)
 		return;
 	n->queued = false;
@@ -341,7 +357,9 @@ void nic_counts(struct nic *n, struct nic_counts *c)
 	struct tpacket_stats_v3 s = { 0 };
 	socklen_t size = sizeof s;
 
-	if (getsockopt(n->fd, SOL_PACKET, PACKET_STATISTICS, &s, &size) == 0) {
+	if (n->xdp)
+		nic_xdp_counts(n->xdp, &n->counts);
+	else if (getsockopt(n->fd, SOL_PACKET, PACKET_STATISTICS, &s, &size) == 0) {
 		n->counts.arrived += s.tp_packets;
 		n->counts.lost += s.tp_drops;
 	}

@@ -5,11 +5,14 @@
 
 enum nic_kind { NIC_PACKET, NIC_XDP };
 
+struct nic_heart;
+
 struct nic_conf {
 	const char *name;    /* the interface */
 	enum nic_kind kind;
 	uint32_t ring_mb;    /* memory for frames that arrive */
 	bool listen_only;    /* a tap: nothing is sent */
+	const struct nic_heart *heart; /* of NIC_XDP: frames are the kernel's when it stands still; or NULL */
 };
 
 /* What a card has to say of a frame, apart from its bytes (struct virtio_net_hdr); carried along. */
@@ -49,7 +52,6 @@ void nic_counts(struct nic *n, struct nic_counts *c);
 /* Frames of each of two interfaces go out by the other one, in the kernel, whenever the heart has not
  * beaten for `dead_ms`; while it beats they are the reader's alone. It is a filter on the interfaces
  * (clsact), and so outlives the process, however it ends; nic_unwire takes it away. */
-struct nic_heart;
 enum err MUST_USE nic_wire(struct nic_heart **h, const char *a, const char *b, uint32_t dead_ms,
 			   char why[256]);
 void nic_beat(struct nic_heart *h); /* a write to memory: no system call */

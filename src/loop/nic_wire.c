@@ -1,6 +1,6 @@
 /* The wire that stays: a filter of the kernel's on each of two interfaces, which sends what arrives out by
  * the other when nobody's heart beats. Packet sockets are served before it. */
-#include "loop/nic.h"
+#include "loop/nic_in.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -15,14 +15,6 @@
 #include <unistd.h>
 
 #define PAGE 4096
-#define INSN(c, d, s, o, i) \
-	((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
-
-struct nic_heart {
-	uint64_t *beat; /* nanoseconds, CLOCK_MONOTONIC; 0: dead. The filters read it */
-	bool stopped;
-};
-
 static enum err fail(char why[256], const char *what, const char *name, int error)
 {
 	snprintf(why, 256, "%.20s: %s: %s", name, what, strerror(error < 0 ? -error : error));
@@ -71,17 +63,17 @@ static enum err attach(int map, uint64_t dead_ns, const char *from, const char *
 	return error ? fail(why, "attach filter", from, error) : ERR_OK;
 }
 
-static enum err make_heart(struct nic_heart *h, int *map, char why[256])
+static enum err make_heart(struct nic_heart *h, char why[256])
 {
 	DECLARE_LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	void *page;
 
 	libbpf_set_print(NULL);
-	*map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "merlon_heart", sizeof(uint32_t), sizeof(uint64_t), 1,
+	h->map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "merlon_heart", sizeof(uint32_t), sizeof(uint64_t), 1,
 			      &opts);
-	if (*map < 0)
+	if (h->map < 0)
 		return fail(why, "map", "heart", errno);
-	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, *map, 0);
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, h->map, 0);
 	if (page == MAP_FAILED)
 		return fail(why, "map", "heart", errno);
 	h->beat = page;
@@ -92,15 +84,18 @@ enum err nic_wire(struct nic_heart **to, const char *a, const char *b, uint32_t 
 {
 	struct nic_heart *h = calloc(1, sizeof *h);
 	uint64_t dead_ns = (uint64_t)dead_ms * 1000000;
-	int map = -1;
-	enum err err = h ? make_heart(h, &map, why) : ERR_FULL;
+	enum err err = ERR_FULL;
+
+	if (h) {
+		h->map = -1;
+		h->dead_ns = dead_ns;
+		err = make_heart(h, why);
+	}
 
 	if (!err)
-		err = attach(map, dead_ns, a, b, why);
+		err = attach(h->map, dead_ns, a, b, why);
 	if (!err)
-		err = attach(map, dead_ns, b, a, why);
-	if (map >= 0)
-		close(map); /* the filters hold it */
+		err = attach(h->map, dead_ns, b, a, why);
 	if (err) {
 		nic_heart_free(h);
 		h = NULL;
@@ -129,6 +124,8 @@ void nic_heart_free(struct nic_heart *h)
 {
 	if (h && h->beat)
 		munmap(h->beat, PAGE);
+	if (h && h->map >= 0)
+		close(h->map); /* the filters hold it too */
 	free(h);
 }
 

@@ -199,6 +199,29 @@ def test_the_wire_outlives_the_process(network):
     assert network.curl(PLATFORM).startswith("hello ")
 
 
+def test_by_af_xdp_it_is_the_same_wire(network):
+    """inspect.driver: xdp. A veth hands over packets without the checksums that a card would add: they are made
+    before, as on a real wire (ETHTOOL_STXCSUM)."""
+    script = """
+import ctypes, fcntl, socket, struct, sys
+value = ctypes.create_string_buffer(struct.pack("II", 0x17, 0))
+fcntl.ioctl(socket.socket(), 0x8946, struct.pack("16sP", sys.argv[1].encode(), ctypes.addressof(value)))
+"""
+    for space, device in ((network.sgsn, "s0"), (network.ggsn, "g0")):
+        space("/usr/bin/python3", "-c", script, device)
+    m = MerlonBetween(os.path.join(network.where, "xdp"), network.mid, driver="xdp")
+    try:
+        m.wait_up(40)
+        until(lambda: direct(network), 20, "the wire by AF_XDP")
+        assert "xdp" in network.mid("ip", "link", "show", "m0").stdout
+        until(lambda: m.metric("frames_total") > 0, 10, "frames, counted")
+        os.kill(roles(m.process.pid)["inspect"], signal.SIGKILL)
+        until(lambda: direct(network), 20, "the wire after the role was killed")
+    finally:
+        m.stop()
+    until(lambda: direct(network), 20, "the wire without Merlon")
+
+
 def test_closed_the_wire_ends_with_the_process(network):
     """The same interfaces, and inspect.fail: closed: the kernel's filter is gone, and so is the wire."""
     m = MerlonBetween(os.path.join(network.where, "closed"), network.mid, fail="closed")
