@@ -34,7 +34,8 @@ struct hlr_talk {
 	uint8_t op;	/* of their request; of ours */
 	uint8_t kind;	/* REG_SGSN, REG_VLR */
 	uint8_t next;	/* part of the data that is to be told next (hlr_isd_put); 0: none is left */
-	uint8_t tries;
+	uint8_t own;	/* of our last request in their dialogue */
+	uint8_t again;	/* an update: how often its data were sent anew, for they had changed */
 	bool node_weak; /* it has said that it cannot carry out a bar */
 	/* An update: what was asked. */
 	uint16_t rats;

@@ -86,7 +86,7 @@ static void tell(struct home_worker *w, struct hlr_talk *t, const struct home_ro
 	if (oid.n > 0)
 		tcap_put_aare(&o, oid, true);
 	tcap_open_components(&o);
-	tcap_open_invoke(&o, ++t->tries, HLR_OP_INSERT);
+	tcap_open_invoke(&o, ++t->own, HLR_OP_INSERT);
 	t->next = hlr_isd_put(&w->out, &d, t->next);
 	tcap_end(&o);
 	metric_add(M_HLR_SENT, HLR_SENT_ISD, 1);
@@ -181,8 +181,11 @@ static void finish(struct home_worker *w, struct hlr_talk *t, bool taken)
 	ask(&q, &a, &rows, &reg, &r);
 	if (!r.result && t->node_weak)
 		r = (struct update_result){.result = RESULT_BARRED};
-	if (!r.result && told_digest(rows.sub, rows.profile) != t->digest &&
-	    t->tries < UINT8_MAX / TRIES) {
+	if (!r.result && told_digest(rows.sub, rows.profile) != t->digest) {
+		if (++t->again > TRIES) {
+			hlr_refuse(&q, HLR_SYSTEM_FAILURE);
+			return;
+		}
 		t->digest = told_digest(rows.sub, rows.profile);
 		t->next = 1;
 		tell(w, t, &rows, (struct view){0});
@@ -207,7 +210,7 @@ void hlr_update_goes_on(struct home_worker *w, struct hlr_talk *t, const struct 
 		hlr_talk_drop(w->hlr->talks, t); /* it has gone: nobody is registered */
 		return;
 	}
-	if (h->component == 0 || h->component == TCAP_RESULT_MORE || h->invoke != t->tries)
+	if (h->component == 0 || h->component == TCAP_RESULT_MORE || h->invoke != t->own)
 		return; /* nothing that answers what was sent last */
 	if (h->component != TCAP_RESULT) {
 		LOG(LOG_NOTE, "home.node_refused", kv_id("imsi", t->imsi),

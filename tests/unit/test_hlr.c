@@ -210,6 +210,22 @@ TEST(a_profile_that_changes_meanwhile_is_told_again)
 	check_eq(world_reg.flags, 0);
 	go_on(true, 0);
 	check_eq(world_reg.flags, REG_VLR);
+	world_begin();
+	ask_update(SUB_IMSI, 3);
+	say();
+	for (uint32_t i = 0; i < 3; i++) {
+		read_last();
+		check_eq(h.op, HLR_OP_INSERT);
+		world_profile.tau_s = i + 1;
+		go_on(true, 0);
+	}
+	read_last();
+	world_profile.tau_s = 9;
+	go_on(true, 0); /* it does not come to rest */
+	read_last();
+	check_eq(h.component, TCAP_ERROR);
+	check_eq(world_reg.flags, 0);
+	check_eq(hlr_talks_used(world_hlr.talks), 0);
 }
 
 /* Only who is unknown is locked, and a VLR's domain of who has no circuit-switched service
