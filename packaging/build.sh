@@ -18,7 +18,9 @@ version=$version$suffix
 
 rm -rf "$src"
 mkdir -p "$src"
-tar -c --exclude=./.git --exclude='./build*' --exclude=./run . | tar -x -C "$src"
+sh web/build.sh "$out/web"
+tar -c --exclude=./.git --exclude='./build*' --exclude=./run --exclude=./web/node_modules . | tar -x -C "$src"
+[ ! -f "$out/web/index.html" ] || cp -R "$out/web" "$src/web-built"
 cp -R "$src/packaging/debian" "$src/debian"
 cat >"$src/debian/changelog" <<TXT
 merlon ($version) unstable; urgency=medium

@@ -80,11 +80,11 @@ trap 'exit 1' INT TERM
 
 apt() { inside env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0 "$@" </dev/null; }
 ready() { [ "$(inside curl -s -m 5 http://127.0.0.1:9464/readyz)" = ready ]; }
-all_active() { for r in watch keeper home edge; do inside systemctl --quiet is-active "merlon-$r" || return 1; done; }
+all_active() { for r in watch keeper home edge portal; do inside systemctl --quiet is-active "merlon-$r" || return 1; done; }
 
 # Each role's process and its supervisor are the role's user alone, without capabilities, in a filter.
 users() {
-	for r in watch keeper home edge; do
+	for r in watch keeper home edge portal; do
 		n=0
 		uid=$(inside id -u "merlon-$r") || return 1
 		for pid in $(inside cat "/sys/fs/cgroup/systemd/system.slice/merlon-$r.service/cgroup.procs" \
@@ -109,6 +109,9 @@ rights() {
 		inside test -e "/var/lib/merlon/$secret" || { echo "$secret is not there" && return 1; }
 		! may edge "$secret" || { echo "edge may read $secret" && return 1; }
 	done
+	for secret in registrations vault-auc master.key site.key keeper.key records.db spool; do
+		! may portal "$secret" || { echo "portal may read $secret" && return 1; }
+	done
 	for secret in master.key keeper.key records.db; do
 		! may home "$secret" || { echo "home may read $secret" && return 1; }
 	done
@@ -118,12 +121,19 @@ rights() {
 }
 
 exposure() { # systemd's own mark, 0 (best) to 10
-	for r in prepare watch keeper home edge; do
+	for r in prepare watch keeper home edge portal; do
 		mark=$(systemd-analyze security --offline=true --root="$root" "merlon-$r.service" 2>/dev/null |
 			sed -n 's/.*Overall exposure level.*: \([0-9.]*\).*/\1/p')
 		echo "merlon-$r $mark"
 		[ -n "$mark" ] && [ "${mark%.*}" -lt 3 ] || return 1
 	done
+}
+
+# The API's description and the pages, if they were built; the link is the portal's own and root's.
+portal() {
+	inside curl -sSk https://127.0.0.1:8443/api/v1/openapi.json >"$out/openapi.json" &&
+		grep -q '"openapi"' "$out/openapi.json" && inside test -s /var/lib/merlon/portal/setup-link || return 1
+	[ ! -d "$root/usr/share/merlon/web" ] || inside curl -sSk https://127.0.0.1:8443/ | grep -qi '<!doctype html'
 }
 
 # A first network, as docs/operations.md tells an operator, and SIMs with keys of their own.
@@ -180,7 +190,7 @@ same_answers() { # the last SIM still gets vectors, and its registration is aliv
 	grep -q '"clr": *[1-9]' "$out/clr.json"
 }
 
-starts() { for r in watch keeper home edge; do inside systemctl show -P ExecMainPID "merlon-$r"; done; }
+starts() { for r in watch keeper home edge portal; do inside systemctl show -P ExecMainPID "merlon-$r"; done; }
 version() { inside dpkg-query -W -f '${Version}' merlon; }
 
 upgrade() {
@@ -196,7 +206,7 @@ upgrade() {
 		merlon version | grep -qF "$(version)" && all_active
 }
 
-audited() { merlon audit --clause R-2.e && merlon audit --clause R-2.e | grep -q '4 roles: seccomp'; }
+audited() { merlon audit --clause R-2.e && merlon audit --clause R-2.e | grep -q '5 roles: seccomp'; }
 
 # Connections that were there stay: no peer comes or goes.
 peers() { inside grep -c '"event":"edge.peer_' /var/lib/merlon/events/events.jsonl; }
@@ -208,7 +218,7 @@ told() { inside journalctl -q -o cat -u merlon-edge | grep -q 'configuration rel
 
 removed() {
 	apt remove -y merlon || return 1
-	! inside test -e /usr/bin/merlon && ! inside pgrep -u merlon-edge,merlon-home,merlon-keeper,merlon-watch || return 1
+	! inside test -e /usr/bin/merlon && ! inside pgrep -u merlon-edge,merlon-home,merlon-keeper,merlon-portal,merlon-watch || return 1
 	registered >"$out/after" # the data stays
 	cmp "$out/before.removed" "$out/after" && inside test -e /etc/merlon/merlon.yaml
 }
@@ -234,7 +244,7 @@ make_base >"$out/base.log" 2>&1 || { tail -n 20 "$out/base.log" && exit 1; }
 step "a Debian 12 boots with systemd" boot
 [ "$failed" = 0 ] || exit 1
 step "apt installs it, no question asked" apt install -y "/root/$(basename "$first")"
-step "all four services run and are ready" eventually 30 ready
+step "all five services run and are ready" eventually 30 ready
 step "each under its own user, no capabilities, filtered" users
 cp "$out/step.log" "$out/users.log"
 step "systemd-analyze security" exposure
@@ -242,6 +252,7 @@ sed 's/^/       /' "$out/step.log"
 step "networks, a profile and $((sims + moving)) SIMs" provision
 step "$sims devices attach, registered durably" attach
 step "files: each user its own, edge none but the serving copy" rights
+step "the portal answers over TLS, and the first person's link is there" portal
 step "merlon audit sees the sandbox of each role" audited
 registered >"$out/before"
 step "upgrade while $moving devices go on attaching" upgrade
