@@ -56,6 +56,33 @@ bool bcd_begins(uint64_t id, uint64_t prefix)
 	return n > 0 && bcd_first(id, n) == prefix;
 }
 
+uint64_t bcd_of_tbcd(struct view v)
+{
+	uint64_t id = UINT64_MAX;
+	unsigned int n = 0;
+
+	if (v.n == 0 || v.n > BCD_MAX / 2)
+		return 0;
+	for (size_t i = 0; i < v.n; i++) {
+		uint64_t low = v.p[i] & 15, high = v.p[i] >> 4;
+
+		if (low > 9 || (high > 9 && (high != 15 || i + 1 < v.n)))
+			return 0;
+		id ^= (15 ^ low) << (60 - 4 * n++);
+		id ^= (15 ^ high) << (60 - 4 * n++);
+	}
+	return id;
+}
+
+size_t bcd_tbcd(uint64_t id, uint8_t out[BCD_MAX / 2])
+{
+	unsigned int n = bcd_n(id);
+
+	for (unsigned int i = 0; i < n; i += 2)
+		out[i / 2] = (uint8_t)((i + 1 < n ? nibble(id, i + 1) : 15) << 4 | nibble(id, i));
+	return (n + 1) / 2;
+}
+
 uint64_t plmn_of_tbcd(struct view v)
 {
 	uint8_t d[6];

@@ -24,6 +24,11 @@ uint64_t bcd_first(uint64_t id, unsigned int n);
 /* Does `id` begin with all digits of `prefix`? */
 bool bcd_begins(uint64_t id, uint64_t prefix);
 
+/* From TBCD (TS 29.002): two digits an octet, the first in the low half, an odd number filled with F; and
+ * back, returns the octets. 0 if they are no digits, or more than 16. */
+uint64_t bcd_of_tbcd(struct view v);
+size_t bcd_tbcd(uint64_t id, uint8_t out[BCD_MAX / 2]);
+
 /* PLMN from the 3 octets of Visited-PLMN-Id (TS 23.003 §12.1, TS 29.272 §7.3.9), and back.
  * MCC and MNC digits in the form above (5 or 6 digits); 0 if they are no digits. */
 uint64_t plmn_of_tbcd(struct view v);

@@ -60,21 +60,13 @@ bool subscription_data_fits(const struct profile_row *profile, uint64_t features
 	       subscription_apn_fits(&profile->apn[0], features);
 }
 
-/* The digits of a number in TBCD, two an octet, the first in the low half, filled with F. */
 static void put_msisdn(struct wr *w, uint64_t msisdn)
 {
-	char text[BCD_TEXT];
 	uint8_t tbcd[BCD_MAX / 2];
-	size_t n = bcd_text(msisdn, text);
+	size_t n = bcd_tbcd(msisdn, tbcd);
 
-	for (size_t i = 0; i < (n + 1) / 2; i++) {
-		unsigned int low = (unsigned int)(text[2 * i] - '0');
-		unsigned int high = 2 * i + 1 < n ? (unsigned int)(text[2 * i + 1] - '0') : 0xf;
-
-		tbcd[i] = (uint8_t)(high << 4 | low);
-	}
 	if (n > 0)
-		dia_put(w, AVP_MSISDN, (struct view){tbcd, (n + 1) / 2});
+		dia_put(w, AVP_MSISDN, (struct view){tbcd, n});
 }
 
 static void put_ambr(struct wr *w, uint32_t ul, uint32_t dl)

@@ -54,26 +54,9 @@ uint8_t gsup_u8(struct view v)
 }
 
 /* Digits two an octet, the first in the low half, an odd one filled with F. */
-static uint64_t digits_of(struct view v)
-{
-	char text[BCD_TEXT];
-	size_t n = 0;
-
-	for (size_t i = 0; i < 2 * v.n; i++) {
-		unsigned int d = i % 2 ? v.p[i / 2] >> 4 : v.p[i / 2] & 15;
-
-		if (d == 15 && i + 1 == 2 * v.n)
-			break;
-		if (d > 9 || n == BCD_MAX)
-			return 0;
-		text[n++] = (char)('0' + d);
-	}
-	return bcd_of((struct view){(const uint8_t *)text, n});
-}
-
 uint64_t gsup_imsi(const struct msg *m)
 {
-	uint64_t imsi = digits_of(tab_get(m, GSUP_IMSI));
+	uint64_t imsi = bcd_of_tbcd(tab_get(m, GSUP_IMSI));
 	unsigned int n = bcd_n(imsi);
 
 	return n >= IMSI_MIN && n <= IMSI_MAX ? imsi : 0;
@@ -84,7 +67,7 @@ uint64_t gsup_digits(struct view v)
 	struct rd r = {.left = v};
 	size_t n = rd_be(&r, 1);
 
-	return r.err || n != r.left.n ? 0 : digits_of(r.left);
+	return r.err || n != r.left.n ? 0 : bcd_of_tbcd(r.left);
 }
 
 /* --- writing --- */
@@ -130,24 +113,10 @@ void gsup_put_mark(struct wr *w, uint16_t field)
 	gsup_put_u8(w, field, 1);
 }
 
-static size_t to_tbcd(uint64_t digits, uint8_t to[BCD_MAX / 2])
-{
-	char text[BCD_TEXT];
-	size_t n = bcd_text(digits, text);
-
-	for (size_t i = 0; i < (n + 1) / 2; i++) {
-		unsigned int low = (unsigned int)(text[2 * i] - '0');
-		unsigned int high = 2 * i + 1 < n ? (unsigned int)(text[2 * i + 1] - '0') : 0xf;
-
-		to[i] = (uint8_t)(high << 4 | low);
-	}
-	return (n + 1) / 2;
-}
-
 void gsup_put_digits(struct wr *w, uint16_t field, uint64_t digits)
 {
 	uint8_t tbcd[BCD_MAX / 2];
-	size_t n = to_tbcd(digits, tbcd), at = gsup_open(w, field);
+	size_t n = bcd_tbcd(digits, tbcd), at = gsup_open(w, field);
 
 	wr_be(w, n, 1);
 	wr_view(w, (struct view){tbcd, n});
@@ -175,7 +144,7 @@ size_t gsup_begin(struct wr *w, uint8_t type, uint64_t imsi)
 
 	wr_be(w, type, 1);
 	if (imsi != 0)
-		gsup_put(w, GSUP_IMSI, (struct view){tbcd, to_tbcd(imsi, tbcd)});
+		gsup_put(w, GSUP_IMSI, (struct view){tbcd, bcd_tbcd(imsi, tbcd)});
 	return start;
 }
 

@@ -5,33 +5,18 @@
 #define INTERNATIONAL_E164 0x91 /* TS 29.002 17.7.8, AddressString */
 #define APN_MAX_OCTETS 100
 
-/* Two digits an octet, the first in the low half, filled with F. */
-static size_t to_tbcd(uint64_t digits, uint8_t to[BCD_MAX / 2])
-{
-	char text[BCD_TEXT];
-	size_t n = bcd_text(digits, text);
-
-	for (size_t i = 0; i < (n + 1) / 2; i++) {
-		unsigned int low = (unsigned int)(text[2 * i] - '0');
-		unsigned int high = 2 * i + 1 < n ? (unsigned int)(text[2 * i + 1] - '0') : 0xf;
-
-		to[i] = (uint8_t)(high << 4 | low);
-	}
-	return (n + 1) / 2;
-}
-
 void map_put_imsi(struct wr *w, enum ber_class class, uint8_t tag, uint64_t imsi)
 {
 	uint8_t tbcd[BCD_MAX / 2];
 
-	ber_put(w, class, tag, (struct view){ tbcd, to_tbcd(imsi, tbcd) });
+	ber_put(w, class, tag, (struct view){ tbcd, bcd_tbcd(imsi, tbcd) });
 }
 
 void map_put_number(struct wr *w, enum ber_class class, uint8_t tag, uint64_t number)
 {
 	uint8_t bytes[1 + BCD_MAX / 2] = { INTERNATIONAL_E164 };
 
-	ber_put(w, class, tag, (struct view){ bytes, 1 + to_tbcd(number, bytes + 1) });
+	ber_put(w, class, tag, (struct view){ bytes, 1 + bcd_tbcd(number, bytes + 1) });
 }
 
 void map_put_null(struct wr *w, enum ber_class class, uint8_t tag)
