@@ -243,6 +243,9 @@ TEST(each_cause_has_its_words_in_each_command)
 		{ CAUSE_UNABLE_TO_DELIVER, 3002, 3002, 3002, 3002, 3002 },
 		{ CAUSE_APP_UNSUPPORTED, 3007, 3007, 3007, 3007, 3007 },
 		{ CAUSE_COMMAND_UNSUPPORTED, 3001, 3001, 3001, 3001, 3001 },
+		{ CAUSE_APN_UNKNOWN, 5003, 5003, 5003, 5003, 5003 },
+		{ CAUSE_PDN_TYPE, 5003, 5003, 5003, 5003, 5003 },
+		{ CAUSE_NO_CONTEXT, 5012, 5012, 5012, 5012, 5012 },
 	};
 	static const uint32_t codes[] = { 318, 316, 321, 317, 324 };
 	struct dia_reply none = { 0 };
