@@ -81,13 +81,13 @@ static const struct {
     {FORM_DEFAULT, "ftp://root:xc3511@10.0.0.1/"},
     {FORM_COMMAND, "PASS hunter22\r\n"},
     {FORM_COMMAND, "a1 LOGIN joe hunter2\r\n"},
-    {FORM_COMMAND, "\x10\x1e\x00\x04MQTT\x04\xc2\x00\x3c\x00\x02id\x00\x04user\x00\x06secret"},
+    {FORM_COMMAND, "\x10\x1c\x00\x04MQTT\x04\xc2\x00\x3c\x00\x02id\x00\x04user\x00\x06secret"},
 };
 
 TEST(each_form_is_found_in_every_way_it_is_written)
 {
 	for (size_t i = 0; i < sizeof leaks / sizeof *leaks; i++) {
-		size_t n = leaks[i].text[0] == 0x10 ? 34 : strlen(leaks[i].text);
+		size_t n = leaks[i].text[0] == 0x10 ? 30 : strlen(leaks[i].text);
 		uint64_t forms = forms_of(best, (struct view){(const uint8_t *)leaks[i].text, n});
 
 		if (!(forms >> leaks[i].form & 1))
