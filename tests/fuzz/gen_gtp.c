@@ -56,6 +56,14 @@ int main(int argc, char **argv)
 	SAY("delete_pdp", UP, make1_short(&w, &s, 20, true));
 	SAY("delete_pdp_answer", DOWN, make1_short(&w, &s, 21, false));
 	put(argv[1], "gtpc", "context", wr_done(&all));
+	for (uint8_t version = 1; version <= 2; version++) { /* what our refusals are */
+		struct gtp_head h = { .version = version, .type = version == 1 ? 16 : 32, .seq = 7 };
+		struct verdict v = { .act = ACT_REJECT, .cause = CAUSE_UNABLE_TO_COMPLY, .backoff_ms = 600000 };
+
+		w.n = 0;
+		gtp_reject(&w, &h, gtp_row(version, h.type), 0x1000, &v);
+		put(argv[1], version == 1 ? "gtp1" : "gtp2", "refusal", wr_done(&w));
+	}
 	put(argv[1], "gtp1", "extended", VIEW("\66\1\0\10\0\0\0\0\0\1\0\1\1\0\0\0"));
 	return 0;
 }

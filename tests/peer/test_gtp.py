@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -153,3 +154,20 @@ def test_captures_cut_at_every_byte_end_in_bounds(records, tmp_path):
     report = inspect(records, path, "--summary")
     assert report["traffic"]["signalling"]["messages"] == n > 1000
     assert report["summary"]["malformed"] > n * 0.9
+
+
+def test_wireshark_reads_our_back_off(tmp_path):
+    """R-5.6.1.f: the refusals that gen_gtp had written by node/gtp_reject.c: APN Congestion, ten minutes, in both versions."""
+    if not shutil.which("tshark"):
+        pytest.skip("tshark is not installed")
+    path = str(tmp_path / "refusals.pcap")
+    out = Capture(path)
+    for target in ("gtp1", "gtp2"):
+        with open(os.path.join(ROOT, "tests", "fuzz", "corpus", target, "refusal"), "rb") as f:
+            out.add(gtp_corpus.PGW, gtp_corpus.SGW, f.read())
+    out.close()
+    done = subprocess.run(["tshark", "-r", path, "-V"], capture_output=True, text=True, check=True, timeout=60)
+    text = done.stdout
+    assert "Malformed" not in text and "Create PDP context response" in text and "Create Session Response" in text
+    assert re.search(r"Cause: APN Congestion \(229\)", text) and re.search(r"Cause: APN [Cc]ongestion \(113\)", text), text
+    assert len(re.findall(r"Timer unit: value is incremented in multiples of 1 minute", text)) + len(re.findall(r"Timer value: 10", text)) >= 2, text

@@ -1,5 +1,6 @@
 /* The GTP-C firewall: sessions are learned and moved, what is refused is answered, and what an attacker sends
  * is refused by the check it is about. From bytes; no process, no socket. */
+#include "judge/calendar.h"
 #include "unit/gtpc_world.h"
 
 static bool tunnel(struct gtpc_world *x, const uint8_t at[4], uint32_t teid, struct session_hit *hit)
@@ -328,6 +329,65 @@ TEST(a_request_that_waits_may_be_repeated_and_its_answer_too)
 	gtpc_world_free(x);
 }
 
+/* Requests that a gateway does not answer, until it has too many: what comes then is refused. */
+static void overload(struct gtpc_world *x, struct gtp_make *s)
+{
+	gtpc_open(x, s); /* the gateway is known from now on */
+	s->imsi = id("999700000000003");
+	s->recovery = -1;
+	for (uint32_t n = 0; n < 3000 && x->out.act == GTPC_FORWARD; n++) {
+		s->seq++;
+		s->visited_teid += 2;
+		csr(x, s);
+	}
+	check_eq(x->out.act, GTPC_REPLY);
+	check_eq(x->out.verdict.check, CHECK_ADMISSION);
+}
+
+/* R-5.6.1.f, R-5.6.3.a: the back-off goes out in the words of both versions; and never on an APN that a critical
+ * profile uses. */
+TEST(a_gateway_with_too_much_to_do_has_a_back_off_told)
+{
+	struct gtpc_world *x = gtpc_world_new(&(struct gtpc_conf){ .waiting_max = 65536 });
+	struct gtp_make s = gtpc_make();
+	static uint8_t room[16384];
+	struct arena mem = { room, 0, sizeof room };
+	struct gtp_head h;
+	struct msg m;
+
+	x->w->sub[2] = x->w->sub[0];
+	x->w->sub[2].imsi = id("999700000000003");
+	x->w->sub_n = x->w->sub_n > 3 ? x->w->sub_n : 3;
+	x->w->profile[0].rats |= RAT_UTRAN;
+	x->w->profile[0].apn[1] = (struct apn_row){ .name = "cardio.iot" };
+	x->w->profile[0].apn_n = 2;
+	overload(x, &s);
+	check_eq(x->out.cause, 113);
+	check(x->out.verdict.backoff_ms >= 2000);
+	check_eq(gtp_head(&h, x->out.reply), ERR_OK);
+	check_eq(gtp2_parse(&m, &h, &mem), ERR_OK);
+	check_eq(tab_get(&m, IE_CAUSE).p[0], 113);
+	check_eq(tab_get(&m, IE_TIMER).p[0], calendar_epc_octet(x->out.verdict.backoff_ms / 1000));
+	s.seq++;
+	check_eq(gtpc_send(x, SGW, PGW, make1_create(gtpc_wr(x), &s)), GTPC_REPLY);
+	check_eq(x->out.cause, 229);
+	check_eq(gtp_head(&h, x->out.reply), ERR_OK);
+	check_eq(gtp1_parse(&m, &h, &mem), ERR_OK);
+	check_eq(tab_get(&m, IE1_BACKOFF).n, 1);
+	s.seq++;
+	s.apn = "cardio.iot";
+	csr(x, &s);
+	check_eq(x->out.act, GTPC_REPLY);
+	check_eq(x->out.cause, 73);
+	check_eq(x->out.verdict.backoff_ms, 0);
+	/* A critical subscriber is let in all the same (R-5.6.3.c). */
+	s.seq++;
+	s.imsi = id("999700000000002");
+	csr(x, &s);
+	check_eq(x->out.act, GTPC_FORWARD);
+	gtpc_world_free(x);
+}
+
 /* .b: what begins while sessions are not known yet is let pass for a while, and no longer. */
 TEST(what_began_before_us_is_let_pass_at_first)
 {
@@ -346,5 +406,6 @@ TEST(what_began_before_us_is_let_pass_at_first)
 TESTS(T(a_session_is_learned_from_its_request_and_answer), T(a_pdp_context_of_gtpv1_is_a_session_too),
       T(a_handover_takes_the_session_along_and_a_restart_ends_it),
       T(attacks_are_refused_by_the_check_they_are_about), T(a_refusal_is_repeated_word_by_word),
+      T(a_gateway_with_too_much_to_do_has_a_back_off_told),
       T(a_request_that_waits_may_be_repeated_and_its_answer_too),
       T(what_began_before_us_is_let_pass_at_first))
