@@ -151,6 +151,12 @@ static double memory(const char *what, struct pipe *p, const struct book *book, 
 			if (p)
 				pipe_batch(p, book, (uint64_t)(now_s(CLOCK_MONOTONIC) * 1000), wall);
 			for (size_t i = b; i < b + 256; i++) {
+				struct view v[PIPE_AHEAD];
+
+				for (size_t k = 0; p && i % PIPE_AHEAD == 0 && k < PIPE_AHEAD; k++)
+					v[k] = (struct view){ frames[i + k], FRAME };
+				if (p && i % PIPE_AHEAD == 0)
+					pipe_ahead(p, v, PIPE_AHEAD);
 				if (p && pipe_frame(p, 0, frames[i], FRAME, PACKET_ETHERNET) != PIPE_PASS)
 					continue;
 				memcpy(out[i], frames[i], FRAME);
@@ -229,6 +235,16 @@ struct wire {
 	const struct book *book;
 };
 
+static void look_ahead(const struct pipe *p, const struct nic_frame *f, size_t n)
+{
+	struct view v[PIPE_AHEAD];
+	size_t k = n < PIPE_AHEAD ? n : PIPE_AHEAD;
+
+	for (size_t i = 0; i < k; i++)
+		v[i] = (struct view){ f[i].p, f[i].n };
+	pipe_ahead(p, v, k);
+}
+
 static void forward(struct wire *w, double seconds)
 {
 	double until = now_s(CLOCK_MONOTONIC) + seconds, now = 0;
@@ -242,6 +258,8 @@ static void forward(struct wire *w, double seconds)
 			size_t n = nic_read(w->nic[side], f, 256);
 
 			for (size_t i = 0; i < n; i++) {
+				if (w->pipe && i % PIPE_AHEAD == 0)
+					look_ahead(w->pipe, f + i, n - i);
 				if (!w->pipe ||
 				    pipe_frame(w->pipe, side, f[i].p, f[i].n, PACKET_ETHERNET) == PIPE_PASS)
 					(void)nic_write(w->nic[!side], &f[i]);

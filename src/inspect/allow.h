@@ -33,5 +33,8 @@ void allow_batch(struct allow *a, const struct book *book, struct sessions *sess
  * DNS that passes teaches what the names of the profile stand for, for this SIM. */
 enum drop allow_check(struct allow *a, const struct session_hit *hit, const struct packet *p, size_t octets);
 
+/* Bring near what is remembered of the SIM of this session (struct session.id). */
+void allow_ahead(const struct allow *a, uint32_t session);
+
 /* Hold a SIM until then (seconds since 1970): nothing of it passes. 0: no more. */
 void allow_hold(struct allow *a, uint64_t imsi, uint32_t until_s);

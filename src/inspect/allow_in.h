@@ -63,6 +63,7 @@ struct allow {
 	uint32_t now_s; /* since 1970 */
 	size_t sim_sets, name_sets;
 	struct allow_sim *sim;
+	uint32_t *place;       /* by session, modulo: where its SIM was last */
 	struct allow_name *name;
 	struct allow_query query[QUERIES];
 	struct allow_part part[PARTS];

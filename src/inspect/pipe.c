@@ -205,6 +205,39 @@ static enum pipe_act part(struct pipe *p, unsigned int side, const struct packet
 	return PIPE_KEPT;
 }
 
+/* The plainest form alone: no tags, no options. What is read here is read again, and judged, by pipe_frame.
+ */
+static bool plainest(const struct view *f, struct view *address, uint32_t *teid)
+{
+	const uint8_t *b = f->p;
+
+	if (f->n < 14 + 20 + 8 + 8 || be16(b + 12) != 0x0800 || b[14] != 0x45 || b[23] != IPPROTO_UDP ||
+	    be16(b + 36) != GTPU_PORT)
+		return false;
+	*address = (struct view){ b + 30, 4 };
+	*teid = be32(b + 46);
+	return true;
+}
+
+void pipe_ahead(const struct pipe *p, const struct view *frame, size_t n)
+{
+	struct session_ahead a[PIPE_AHEAD];
+	struct view address;
+	uint32_t teid;
+	size_t k = 0;
+
+	for (size_t i = 0; i < n && i < PIPE_AHEAD; i++) {
+		if (plainest(&frame[i], &address, &teid))
+			sessions_ahead(p->conf.sessions, PLANE_USER, address, teid, &a[k++]);
+	}
+	for (size_t i = 0; i < k; i++)
+		sessions_ahead_cell(p->conf.sessions, &a[i]);
+	for (size_t i = 0; i < k; i++)
+		sessions_ahead_row(p->conf.sessions, &a[i]);
+	for (size_t i = 0; i < k; i++)
+		allow_ahead(p->allow, a[i].id);
+}
+
 enum pipe_act pipe_frame(struct pipe *p, unsigned int side, uint8_t *frame, size_t n, int link)
 {
 	struct packet in;

@@ -48,6 +48,9 @@ struct pipe *pipe_new(const struct pipe_conf *conf, const struct pipe_ops *ops);
 void pipe_free(struct pipe *p);
 /* Before a batch of frames; the rows of `book` stay valid until the next. */
 void pipe_batch(struct pipe *p, const struct book *book, uint64_t now_ms, uint64_t wall_s);
+/* What pipe_frame will need for these frames of Ethernet is brought near, so that none waits for memory. */
+#define PIPE_AHEAD 16
+void pipe_ahead(const struct pipe *p, const struct view *frame, size_t n);
 /* `side`: 0 or 1. `link`: enum packet_link. */
 enum pipe_act pipe_frame(struct pipe *p, unsigned int side, uint8_t *frame, size_t n, int link);
 const struct pipe_counts *pipe_counts(const struct pipe *p);

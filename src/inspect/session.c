@@ -307,3 +307,37 @@ bool sessions_device(struct sessions *s, struct view address, uint32_t now_s, st
 
 	return find(s, &k, &what, &whose) && take(s, whose, now_s, out);
 }
+
+void sessions_ahead(const struct sessions *s, enum session_plane plane, struct view address, uint32_t teid,
+		    struct session_ahead *a)
+{
+	struct key k = session_key(plane, address, teid);
+
+	a->bucket = session_bucket(s, &k);
+	a->cell = 0;
+	a->id = SESSION_NONE;
+	__builtin_prefetch(&s->head[a->bucket]);
+	__builtin_prefetch(&s->stripe[a->bucket % STRIPES]);
+}
+
+void sessions_ahead_cell(const struct sessions *s, struct session_ahead *a)
+{
+	a->cell = atomic_load_explicit(&s->head[a->bucket], memory_order_relaxed);
+	if (a->cell <= s->cell_n)
+		__builtin_prefetch(&s->cell[a->cell]);
+}
+
+/* The first of the chain: nearly always the one. */
+void sessions_ahead_row(const struct sessions *s, struct session_ahead *a)
+{
+	uint64_t whose;
+
+	if (a->cell == 0 || a->cell > s->cell_n)
+		return;
+	whose = atomic_load_explicit(&s->cell[a->cell].word[1], memory_order_relaxed) >> 32;
+	if (whose >= s->max)
+		return;
+	a->id = (uint32_t)whose;
+	for (size_t i = 0; i < sizeof(struct row); i += 64)
+		__builtin_prefetch((const uint8_t *)&s->row[a->id] + i);
+}

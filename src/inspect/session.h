@@ -58,6 +58,18 @@ size_t sessions_n(const struct sessions *s);     /* sessions held, dead ones tha
 bool sessions_tunnel(struct sessions *s, enum session_plane plane, struct view address, uint32_t teid,
 		     uint32_t now_s, struct session_hit *out);
 
+/* For batches: bring near what sessions_tunnel and then the SIM's own memory will read, in three steps for
+ * each of several packets, so that none waits for another. Changes nothing. `id`, of the last: SESSION_NONE
+ * or the session's id. */
+#define SESSION_NONE UINT32_MAX
+struct session_ahead {
+	uint32_t bucket, cell, id;
+};
+void sessions_ahead(const struct sessions *s, enum session_plane plane, struct view address, uint32_t teid,
+		    struct session_ahead *a);
+void sessions_ahead_cell(const struct sessions *s, struct session_ahead *a);
+void sessions_ahead_row(const struct sessions *s, struct session_ahead *a);
+
 /* The session of a device's address: IPv4, or any address in its IPv6 prefix. Where address spaces of APNs
  * overlap, the one that was made last. */
 bool sessions_device(struct sessions *s, struct view address, uint32_t now_s, struct session *out);

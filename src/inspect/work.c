@@ -37,14 +37,27 @@ static void begin(struct inspect_worker *w)
 	pipe_batch(w->pipe, book_of(w), w->now_ms, w->wall_ms / 1000);
 }
 
+static void look_ahead(const struct pipe *p, const struct nic_frame *f, size_t n)
+{
+	struct view v[PIPE_AHEAD];
+	size_t k = n < PIPE_AHEAD ? n : PIPE_AHEAD;
+
+	for (size_t i = 0; i < k; i++)
+		v[i] = (struct view){ f[i].p, f[i].n };
+	pipe_ahead(p, v, k);
+}
+
 static size_t one_side(struct inspect_worker *w, unsigned int side)
 {
 	struct nic_frame f[BATCH];
 	size_t n = w->nic[side] ? nic_read(w->nic[side], f, BATCH) : 0;
 
 	for (size_t i = 0; i < n; i++) {
-		enum pipe_act act = pipe_frame(w->pipe, side, f[i].p, f[i].n, PACKET_ETHERNET);
+		enum pipe_act act;
 
+		if (i % PIPE_AHEAD == 0)
+			look_ahead(w->pipe, f + i, n - i);
+		act = pipe_frame(w->pipe, side, f[i].p, f[i].n, PACKET_ETHERNET);
 		if (act == PIPE_PASS && w->nic[1])
 			(void)nic_write(w->nic[!side], &f[i]);
 	}
