@@ -58,7 +58,8 @@ int main(int argc, char **argv)
 	put(argv[1], "gtpc", "context", wr_done(&all));
 	for (uint8_t version = 1; version <= 2; version++) { /* what our refusals are */
 		struct gtp_head h = { .version = version, .type = version == 1 ? 16 : 32, .seq = 7 };
-		struct verdict v = { .act = ACT_REJECT, .cause = CAUSE_UNABLE_TO_COMPLY, .backoff_ms = 600000 };
+		struct verdict v = { .act = ACT_REJECT, .cause = CAUSE_UNABLE_TO_COMPLY,
+				     .backoff_ms = 600000 };
 
 		w.n = 0;
 		gtp_reject(&w, &h, gtp_row(version, h.type), 0x1000, &v);

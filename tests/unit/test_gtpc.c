@@ -344,8 +344,8 @@ static void overload(struct gtpc_world *x, struct gtp_make *s)
 	check_eq(x->out.verdict.check, CHECK_ADMISSION);
 }
 
-/* R-5.6.1.f, R-5.6.3.a: the back-off goes out in the words of both versions; and never on an APN that a critical
- * profile uses. */
+/* R-5.6.1.f, R-5.6.3.a: the back-off goes out in the words of both versions; and never on an APN that a
+ * critical profile uses. */
 TEST(a_gateway_with_too_much_to_do_has_a_back_off_told)
 {
 	struct gtpc_world *x = gtpc_world_new(&(struct gtpc_conf){ .waiting_max = 65536 });
