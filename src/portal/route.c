@@ -108,7 +108,7 @@ static bool is_at(const struct route *r, struct view path, struct visit *v)
 	struct wr room = {.p = (uint8_t *)v->path_room, .cap = sizeof v->path_room};
 	size_t params = 0;
 
-	if (path.n == 0 || path.p[path.n - 1] == '/')
+	if (path.n < 2 || path.p[path.n - 1] == '/' || path.p[1] != want.p[1]) /* most end here */
 		return false;
 	while (want.n > 0 && path.n > 0) {
 		struct view a = part_of(&want), b = part_of(&path);
@@ -123,16 +123,22 @@ static bool is_at(const struct route *r, struct view path, struct visit *v)
 	return want.n == 0 && path.n == 0;
 }
 
+static bool has_method(const struct route *r, enum web_method method)
+{
+	return r->method == method || (method == WEB_HEAD && r->method == WEB_GET);
+}
+
 const struct route *route_find(enum web_method method, struct view path, struct visit *v,
 			       unsigned int *others)
 {
 	*others = 0;
 	for (const struct route *r = routes; r < routes + route_n; r++) {
-		if (r->closed || !is_at(r, path, v))
-			continue;
-		if (r->method == method || (method == WEB_HEAD && r->method == WEB_GET))
+		if (!r->closed && has_method(r, method) && is_at(r, path, v))
 			return r;
-		*others |= 1u << r->method;
+	}
+	for (const struct route *r = routes; r < routes + route_n; r++) {
+		if (!r->closed && is_at(r, path, v))
+			*others |= 1u << r->method;
 	}
 	return NULL;
 }
