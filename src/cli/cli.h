@@ -18,6 +18,7 @@ int cmd_alarms(int argc, char **argv);
 int cmd_job(int argc, char **argv);
 int cmd_duties(int argc, char **argv);
 int cmd_may(int argc, char **argv);
+int cmd_subject(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_audit(int argc, char **argv);

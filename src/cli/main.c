@@ -16,6 +16,7 @@ const struct command commands[] = {
     {"delete", "delete OBJECT KEY", "delete a record", cmd_delete},
     {"approve", "approve [ID]", "list what waits for a second person; approve it", cmd_approve},
     {"duties", "duties", "deadlines, assessments, agreements: what is due, what is missing", cmd_duties},
+    {"subject", "subject IMSI", "everything kept about one subscriber", cmd_subject},
     {"may", "may TENANT PURPOSE", "may a tenant's data be used for it?", cmd_may},
     {"job", "job new|list|show|start...", "change many records at once", cmd_job},
     {"watch", "watch", "live view of traffic, refusals and appointments", cmd_watch},

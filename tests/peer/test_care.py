@@ -73,6 +73,14 @@ def test_an_alarm_is_acknowledged_in_the_records(m):
     assert shown["state"] == "acknowledged" and shown["assigned"] == "dora" and shown["by"]
 
 
+def test_who_asks_gets_all_that_is_kept_about_them(m):
+    got = json.loads(m.run("subject", IMSI).stdout)
+    assert got["subscription"]["imsi"] == IMSI and got["consents"][0]["name"] == "c1"
+    assert got["events"] and all(e["imsi"] == IMSI for e in got["events"])
+    assert "hash" not in json.dumps(got["subscription"]) and isinstance(got["journal"], list)
+    assert m.run("subject", "nobody", check=False).returncode == 2
+
+
 def test_erasure_needs_two_and_only_who_has_left(m):
     m.set("subject-request", "w1", imsi=IMSI, kind="erasure", received="2026-01-01")
     assert any(d["key"] == "w1" and d["clause"] == "R-4.a" for d in duties(m))
