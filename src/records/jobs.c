@@ -84,11 +84,11 @@ static enum err pairs_ok(const struct job_new *n, struct job *b, struct say *s)
 static enum err text_ok(struct job *b, enum job_text which, struct view v, size_t cap,
 			const char *what, struct say *s)
 {
-	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] == 0 || (v.p[i] < 0x20 && v.p[i] != '\n') || v.p[i] == 0x7f)
-			v.n = cap; /* as bad as too long */
-	}
-	if (view_text(v, b->text[which], cap))
+	bool bad = false;
+
+	for (size_t i = 0; i < v.n; i++)
+		bad |= (v.p[i] < 0x20 && v.p[i] != '\n') || v.p[i] == 0x7f;
+	if (!bad && view_text(v, b->text[which], cap))
 		return ERR_OK;
 	say(s, "%s: too long, or with control characters in it", what);
 	return ERR_VALUE;
