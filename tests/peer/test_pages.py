@@ -14,11 +14,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from diameter import poll
-from merlon import ROOT, Merlon, free_port
+from merlon import BINARY, ROOT, Merlon, free_port
 
 WEB = os.path.join(ROOT, "web")
 STEPS = ["set-up", "the link works once", "pages", "dark", "360 px", "search, filter, sort", "SIM: suspend and activate",
-         "critical SIM: a second person", "profile wizard", "rule in trial mode", "invite a tenant's person",
+         "critical SIM: a second person", "overview: each second anew", "storm console: a lever", "an alarm is seen to",
+         "findings, filtered, as they come", "bulk job: tried, then carried out", "dry run of a profile's change", "profile wizard", "rule in trial mode", "invite a tenant's person",
          "invitation, authenticator", "a tenant sees its own alone", "sign-in by keyboard alone", "sign-in by passkey",
          "reset asks for the second factor again, and for the name", "console"]
 
@@ -72,7 +73,16 @@ def walk(portal):
     conf = {"url": portal.url, "link": f"{portal.url}/setup#{token}", "spki": base64.b64encode(spki).decode(),
             "chromium": shutil.which("chromium"), "imsi": "999700000000001", "critical": "999700000000201",
             "passkeys": True, "shots": bool(shots), "out": os.path.abspath(shots) if shots else portal.where, "wait": 60000}
-    out = subprocess.run(["node", "test/walk.mjs", json.dumps(conf)], cwd=WEB, capture_output=True, text=True, timeout=600)
+    traffic = [subprocess.Popen([BINARY, "simulate", "--config", portal.config, "--duration", "900", "--quiet", *what],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+               for what in (["--rate", "20"], ["--network", "00103", "--group", "any=999700000001000:9000", "--rate", "3"])]
+    try:
+        out = subprocess.run(["node", "test/walk.mjs", json.dumps(conf)], cwd=WEB, capture_output=True, text=True,
+                             timeout=600)
+    finally:
+        for t in traffic:
+            t.kill()
+            t.wait()
     seen = [json.loads(line) for line in out.stdout.splitlines() if line.startswith("{")]
     assert seen, out.stderr[-2000:]
     return {s["step"]: (s["ok"], s["detail"]) for s in seen}
@@ -87,7 +97,7 @@ def test_step(walk, step):
 
 def test_every_page_of_the_menu(walk):
     pages = {step: seen for step, seen in walk.items() if step.startswith("page ")}
-    assert len(pages) >= 17, list(pages)
+    assert len(pages) >= 25, list(pages)
     assert all(ok for ok, _ in pages.values()), {step: detail for step, (ok, detail) in pages.items() if not ok}
 
 

@@ -281,6 +281,82 @@ await step("rule in trial mode", async () => {
   await proved(admin, admin.getByText("Nothing here."));
 });
 
+await step("overview: each second anew", async () => {
+  await open(admin, "overview");
+  const figure = admin.getByTestId("at");
+  const seen = new Set();
+  for (const end = Date.now() + wait; seen.size < 3 && Date.now() < end; await admin.waitForTimeout(300)) seen.add(await figure.textContent());
+  must(seen.size >= 3, `it stays at ${[...seen].join(", ")}`);
+  must(Number(await admin.getByRole("group", { name: "Arrived" }).locator(".v").textContent()) > 0, "something arrives");
+  must(await admin.getByRole("img", { name: /^Requests a second/ }).isVisible(), "the chart");
+  must((await admin.locator("svg.map circle").count()) > 0, "partners on the map");
+  await admin.waitForTimeout(conf.shots ? 8000 : 0);
+  await accessible(admin, "overview, with figures");
+  await shot(admin, "overview");
+});
+
+await step("storm console: a lever", async () => {
+  await open(admin, "storm");
+  await admin.getByText("partner.peer_blocked").first().waitFor();
+  await accessible(admin, "storm");
+  await shot(admin, "storm");
+  await field(admin, "Partner").selectOption("00102");
+  await field(admin, "Requests a second").fill("50");
+  await button(admin, "Apply").click();
+  await button(admin, "Yes, do it").click();
+  await proved(admin, admin.getByText("Partner 00102 is changed."));
+});
+
+await step("an alarm is seen to", async () => {
+  await open(admin, "alarms");
+  await button(admin, "See to it").first().click();
+  await field(admin, "Note").fill("looked into");
+  await button(admin, "Save").click();
+  await admin.getByText("looked into").waitFor();
+  await accessible(admin, "alarms");
+  await shot(admin, "alarms");
+});
+
+await step("findings, filtered, as they come", async () => {
+  await open(admin, "events");
+  await field(admin, "Check").fill("partner.peer_blocked");
+  await admin.waitForFunction(() => [...document.querySelectorAll("main tbody tr")].every((r) => /peer_blocked/.test(r.textContent)));
+  const first = await admin.locator("main tbody tr").first().textContent();
+  await admin.waitForFunction((was) => document.querySelector("main tbody tr").textContent !== was, first);
+  await shot(admin, "events");
+});
+
+await step("bulk job: tried, then carried out", async () => {
+  await open(admin, "jobs");
+  await button(admin, "New bulk job").click();
+  await field(admin, "Which").fill("tenant=cars");
+  await field(admin, "Changes").fill("life=suspended");
+  await accessible(admin, "new job");
+  await button(admin, "Try it").click();
+  await admin.getByText("become suspended").waitFor();
+  await accessible(admin, "job");
+  await shot(admin, "job");
+  await button(admin, "Carry it out").click();
+  await proved(admin, admin.locator(".tag", { hasText: "done" }));
+  await admin.getByText(/: \d+ changed, 0 refused/).waitFor();
+  await open(admin, "subscriptions?tenant=cars&life=active");
+  await admin.getByText("Nothing here.").waitFor();
+});
+
+await step("dry run of a profile's change", async () => {
+  await open(admin, "profiles/pacemaker");
+  await admin.getByRole("link", { name: /^Try a change of this profile/ }).click();
+  await field(admin, "Changes").fill("rats=nb-iot");
+  await button(admin, "Try it").click();
+  const effect = admin.locator("main li", { hasText: "device" }).first();
+  await effect.waitFor();
+  const text = await effect.textContent();
+  await shot(admin, "dry-run");
+  await button(admin, "Cancel the job").click();
+  await admin.locator(".tag", { hasText: "cancelled" }).waitFor();
+  return text;
+});
+
 let invitation = "";
 await step("invite a tenant's person", async () => {
   await open(admin, "users");

@@ -42,6 +42,34 @@ export const agreements: Kind = {
   object: "agreement", page: "agreements", ...k.agreement, list: "GET /agreements", show: "GET /agreements/{id}", make: "POST /agreements",
   change: "PATCH /agreements/{id}", drop: "DELETE /agreements/{id}", history: "GET /agreements/{id}/history", columns: ["name", "tenant", "purposes", "signed", "ends"],
 };
+export const incidents: Kind = {
+  object: "incident", page: "incidents", ...k.incident, list: "GET /incidents", show: "GET /incidents/{id}", make: "POST /incidents", change: "PATCH /incidents/{id}",
+  history: "GET /incidents/{id}/history", columns: ["name", "tenant", "kind", "severity", "found", "early_sent", "notified", "closed"],
+};
+export const assessments: Kind = {
+  object: "assessment", page: "assessments", ...k.assessment, list: "GET /assessments", show: "GET /assessments/{id}", make: "POST /assessments", change: "PATCH /assessments/{id}",
+  drop: "DELETE /assessments/{id}", history: "GET /assessments/{id}/history", columns: ["name", "profile", "kind", "owner", "review", "score"],
+};
+export const consents: Kind = {
+  object: "consent", page: "consents", ...k.consent, list: "GET /consents", show: "GET /consents/{id}", make: "POST /consents", change: "PATCH /consents/{id}",
+  history: "GET /consents/{id}/history", columns: ["name", "tenant", "imsi", "purposes", "given", "withdrawn"],
+};
+export const jurisdictions: Kind = {
+  object: "jurisdiction", page: "jurisdictions", ...k.jurisdiction, list: "GET /jurisdictions", show: "GET /jurisdictions/{id}", make: "POST /jurisdictions", change: "PATCH /jurisdictions/{id}",
+  drop: "DELETE /jurisdictions/{id}", history: "GET /jurisdictions/{id}/history", columns: ["name", "law", "forbids", "consent", "early_h", "notify_h"],
+};
+export const overrides: Kind = {
+  object: "override", page: "overrides", ...k.override, list: "GET /overrides", show: "GET /overrides/{id}", make: "POST /overrides", change: "PATCH /overrides/{id}",
+  drop: "DELETE /overrides/{id}", history: "GET /overrides/{id}/history", columns: ["name", "jurisdiction", "purposes", "until", "by"],
+};
+export const requests: Kind = {
+  object: "subject-request", page: "requests", ...k.request, list: "GET /subject-requests", show: "GET /subject-requests/{id}", make: "POST /subject-requests", change: "PATCH /subject-requests/{id}",
+  history: "GET /subject-requests/{id}/history", columns: ["name", "imsi", "kind", "received", "state"],
+};
+export const nominations: Kind = {
+  object: "nomination", page: "nominations", ...k.nomination, list: "GET /nominations", show: "GET /nominations/{id}", make: "POST /nominations", change: "PATCH /nominations/{id}",
+  drop: "DELETE /nominations/{id}", history: "GET /nominations/{id}/history", columns: ["name", "tenant", "profile", "imsi", "priority", "state", "review"],
+};
 export const hosts: Kind = {
   object: "host", page: "hosts", ...k.host, list: "GET /hosts", show: "GET /hosts/{id}", history: "GET /hosts/{id}/history",
   columns: ["imei", "maker", "model", "software", "imsi", "seen"], search: "IMEI",

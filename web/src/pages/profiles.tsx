@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { api, call, newKey, type Row } from "../api";
 import { type Answers, blank, derive, words } from "../profile";
 import { go, to } from "../route";
-import { useSession } from "../session";
+import { useCan, useSession } from "../session";
 import { s } from "../strings";
 import { Card, Facts, Note, Wrong } from "../ui/bits";
 import { List } from "../ui/table";
@@ -30,8 +30,10 @@ export function Words({ of }: { of: Row }) {
 }
 
 function More({ row }: { row: Row }) {
+  const can = useCan();
   return (
     <>
+      {can("POST /jobs") ? <p><a href={`#/jobs/new?object=profile&filter=${encodeURIComponent(`name=${String(row.name)}`)}`}>{w.dryRun}</a></p> : null}
       <Card title={w.inWords}><Words of={row} /></Card>
       <Card title={w.usedBy}>
         <List label={w.usedBy} from="GET /subscriptions" fixed={{ profile: String(row.name) }} most={10}

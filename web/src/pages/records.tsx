@@ -45,8 +45,9 @@ export function useModel(object: string): Model | null {
   return m;
 }
 
-export const times = new Set(["since", "made", "until", "expires", "seen", "grey_until", "sas_until", "certified_until", "keys_until", "signed", "ends"]);
-const words = new Set(["life", "trust", "mode", "list", "state", "role", "priority"]);
+export const times = new Set(["since", "made", "until", "expires", "seen", "grey_until", "sas_until", "certified_until", "keys_until", "signed", "ends", "found", "early_sent", "notified", "final_sent", "closed", "review", "at", "given", "withdrawn", "received"]);
+const byServer = new Set(["by", "at", "last_by"]); // who and when are written by the keeper
+const words = new Set(["life", "severity", "trust", "mode", "list", "state", "role", "priority"]);
 
 export function cell(kind: Kind, name: string, row: Row): ReactNode {
   const v = row[name];
@@ -95,7 +96,7 @@ function Make({ kind, m, done }: { kind: Kind; m: Model; done: (id: string) => v
   const { who } = useSession();
   const [error, setError] = useState<unknown>(null);
   const [once] = useState(newKey);
-  const fields = m.fields.filter((f) => !(who?.tenant && f.name === "tenant"));
+  const fields = m.fields.filter((f) => !byServer.has(f.name) && !(who?.tenant && f.name === "tenant"));
   const send = async (changed: Row) => {
     setError(null);
     try {
@@ -164,7 +165,7 @@ function RecordPage({ kind, id }: { kind: Kind; id: string }) {
       {More ? <More row={row.body} again={load} /> : null}
       <Modal opened={open === "edit"} onClose={() => setOpen("")} title={`${s.edit}: ${id}`} size="lg" closeButtonProps={{ "aria-label": s.close }}>
         <Wrong error={error} />
-        <Form key={row.etag} fields={m.fields.filter((f, i) => i > 0 && mine(f) && f.name in row.body)} from={row.body} send={change} />
+        <Form key={row.etag} fields={m.fields.filter((f, i) => i > 0 && !byServer.has(f.name) && mine(f) && f.name in row.body)} from={row.body} send={change} />
       </Modal>
       <Drop open={open === "drop"} id={id} close={() => setOpen("")} act={async () => {
         const got = await call(kind.drop!, { id, etag: row.etag });

@@ -4,7 +4,8 @@ import { useEffect, useState } from "react";
 import { api, call, type Row } from "../api";
 import { useCan } from "../session";
 import { s } from "../strings";
-import { Card, Note, Wrong } from "../ui/bits";
+import { Card, Note, when, Wrong } from "../ui/bits";
+import { what } from "./events";
 import { Words } from "./profiles";
 import { type Kind, records } from "./records";
 
@@ -60,10 +61,32 @@ function Profile({ name }: { name: string }) {
   return p ? <Card title={t.profile(name)}><Words of={p} /></Card> : null;
 }
 
+function Story({ imsi }: { imsi: string }) {
+  const [rows, setRows] = useState<Row[] | null>(null);
+  useEffect(() => {
+    api<{ items: Row[] }>("GET /subscriptions/{id}/events", { id: imsi }).then((r) => setRows(r.items), () => undefined);
+  }, [imsi]);
+  if (!rows) return null;
+  return (
+    <Card title={t.story}>
+      {rows.length ? null : <p className="quiet">{t.quiet}</p>}
+      <ol className="line">
+        {rows.map((e) => (
+          <li key={String(e.id)} className={String(e.event).includes("refused") || e.level === "error" ? "bad" : ""}>
+            <strong>{String(e.event)}</strong> <span className="quiet small">{when(e.time)}, {String(e.role)}{e.clause ? `, ${String(e.clause)}` : ""}</span>
+            <div className="small">{what(e)}</div>
+          </li>
+        ))}
+      </ol>
+    </Card>
+  );
+}
+
 function More({ row, again }: { row: Row; again: () => void }) {
   return (
     <>
       <Acts row={row} again={again} />
+      <Story imsi={String(row.imsi)} />
       <Profile name={String(row.profile)} />
     </>
   );

@@ -1,0 +1,4 @@
+import { assessments } from "./kinds";
+import { records } from "./records";
+
+export default records(assessments);

@@ -1,0 +1,4 @@
+import { consents } from "./kinds";
+import { records } from "./records";
+
+export default records(consents);

@@ -1,0 +1,4 @@
+import { incidents } from "./kinds";
+import { records } from "./records";
+
+export default records(incidents);

@@ -1,0 +1,4 @@
+import { jurisdictions } from "./kinds";
+import { records } from "./records";
+
+export default records(jurisdictions);

@@ -1,0 +1,4 @@
+import { nominations } from "./kinds";
+import { records } from "./records";
+
+export default records(nominations);

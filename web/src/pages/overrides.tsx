@@ -1,0 +1,4 @@
+import { overrides } from "./kinds";
+import { records } from "./records";
+
+export default records(overrides);

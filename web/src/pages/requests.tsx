@@ -1,0 +1,4 @@
+import { requests } from "./kinds";
+import { records } from "./records";
+
+export default records(requests);
