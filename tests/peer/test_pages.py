@@ -72,8 +72,8 @@ def walk(portal):
     shots = os.environ.get("SHOTS")
     conf = {"url": portal.url, "link": f"{portal.url}/setup#{token}", "spki": base64.b64encode(spki).decode(),
             "chromium": shutil.which("chromium"), "imsi": "999700000000001", "critical": "999700000000201",
-            "passkeys": True, "shots": bool(shots), "out": os.path.abspath(shots) if shots else portal.where, "wait": 60000}
-    traffic = [subprocess.Popen([BINARY, "simulate", "--config", portal.config, "--duration", "900", "--quiet", *what],
+            "passkeys": True, "shots": bool(shots), "out": os.path.abspath(shots) if shots else portal.where, "wait": 40000}
+    traffic = [subprocess.Popen([BINARY, "simulate", "--to", f"tcp:127.0.0.1:{portal.port}", "--duration", "900", "--quiet", *what],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
                for what in (["--rate", "20"], ["--network", "00103", "--group", "any=999700000001000:9000", "--rate", "3"])]
     try:

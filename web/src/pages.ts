@@ -35,6 +35,7 @@ export const pages: PageDef[] = [
   { id: "ranges", title: k.range.title, group: "network", needs: "GET /ranges", view: page(() => import("./pages/ranges")) },
   { id: "platforms", title: k.platform.title, group: "network", needs: "GET /platforms", view: page(() => import("./pages/platforms")) },
   { id: "tenants", title: k.tenant.title, group: "people", needs: "GET /tenants", view: page(() => import("./pages/tenants")) },
+  { id: "compliance", title: s.compliance.title, group: "assurance", needs: "GET /audit", view: page(() => import("./pages/compliance")) },
   { id: "duties", title: s.duties.title, group: "assurance", needs: "GET /duties", view: page(() => import("./pages/duties")) },
   { id: "incidents", title: k.incident.title, group: "assurance", needs: "GET /incidents", view: page(() => import("./pages/incidents")) },
   { id: "assessments", title: k.assessment.title, group: "assurance", needs: "GET /assessments", view: page(() => import("./pages/assessments")) },

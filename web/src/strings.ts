@@ -329,4 +329,13 @@ export const s = {
     title: "Duties", lead: "What somebody must do by when: reports of incidents, assessments, agreements, requests of people.",
     state: "State", late: "late", due: "due", missing: "missing", what: "Duty", about: "About", tenant: "Tenant", by: "By", clause: "Clause",
   },
+
+  compliance: {
+    title: "Compliance",
+    lead: "The checklist of GSMA CLP.14, filled in from the running system by merlon audit.",
+    of: (when: string) => `As of ${when}.`,
+    shown: "Shown", notShown: "Not shown", without: "Without evidence",
+    annex: "Annex to an agreement", annexLead: "The checklist for one tenant, dated and signed, to be printed.", tenant: "Tenant", open: "Open the annex",
+    clause: "Clause", strength: "Strength", requirement: "Requirement", state: "State", evidence: "Evidence", events: "Events that evidence it",
+  },
 };
