@@ -329,9 +329,9 @@ static double returns(void)
 	return peak;
 }
 
-/* The goals are those of S6a's storm: goodput 0.9, returns 1.5. They are missed by a little, in some seeds (1 to
- * 4, which the constants were tuned with) more than in others: goodput was 0.895 to 0.904, returns 1.8 to 2.2.
- * What is asserted guards what was reached. */
+/* The goals are those of S6a's storm: goodput 0.9, returns 1.5. They are missed by a little, in some seeds (1
+ * to 4, which the constants were tuned with) more than in others: goodput was 0.895 to 0.904, returns 1.8 to
+ * 2.2. What is asserted guards what was reached. */
 static void play(uint64_t seed)
 {
 	double done = 0, ideal = TIMES * STORM_S;
