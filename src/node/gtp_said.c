@@ -19,7 +19,7 @@ static uint32_t number(struct view v)
 
 static uint64_t imei_of(struct view v)
 {
-	return bcd_first(gtp_digits(v), IMEI_DIGITS);
+	return bcd_first(bcd_of_tbcd(v), IMEI_DIGITS);
 }
 
 /* 29.274 8.17; 29.060 7.7.50 has the first of them. */
@@ -134,8 +134,8 @@ void gtp_said2(struct gtp_said *s, const struct gtp_head *h, const struct msg *m
 	(void)h;
 	if (!m->shape)
 		return;
-	s->imsi = gtp_digits(tab_get(m, IE_IMSI));
-	s->msisdn = gtp_digits(tab_get(m, IE_MSISDN));
+	s->imsi = bcd_of_tbcd(tab_get(m, IE_IMSI));
+	s->msisdn = bcd_of_tbcd(tab_get(m, IE_MSISDN));
 	s->imei = imei_of(tab_get(m, IE_MEI));
 	s->rat = rat_of(number(tab_get(m, IE_RAT_TYPE)));
 	take_place(s, tab_get(m, IE_SERVING), tab_get(m, IE_ULI));
@@ -210,9 +210,9 @@ void gtp_said1(struct gtp_said *s, const struct gtp_head *h, const struct msg *m
 
 	if (!m->shape)
 		return;
-	s->imsi = gtp_digits(tab_get(m, IE1_IMSI));
+	s->imsi = bcd_of_tbcd(tab_get(m, IE1_IMSI));
 	v = tab_get(m, IE1_MSISDN);
-	s->msisdn = v.n > 1 ? gtp_digits((struct view){ v.p + 1, v.n - 1 }) : 0;
+	s->msisdn = v.n > 1 ? bcd_of_tbcd((struct view){ v.p + 1, v.n - 1 }) : 0;
 	s->imei = imei_of(tab_get(m, IE1_IMEI));
 	s->rat = rat_of(number(tab_get(m, IE1_RAT)));
 	take_place1(s, tab_get(m, IE1_RAI), tab_get(m, IE1_ULI));

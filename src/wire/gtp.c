@@ -89,24 +89,6 @@ enum err gtp_head(struct gtp_head *h, struct view raw)
 	return ERR_VERSION;
 }
 
-uint64_t gtp_digits(struct view v)
-{
-	uint64_t id = UINT64_MAX;
-	unsigned int n = 0;
-
-	if (v.n == 0 || v.n > BCD_MAX / 2)
-		return 0;
-	for (size_t i = 0; i < v.n; i++) {
-		uint64_t low = v.p[i] & 15, high = v.p[i] >> 4;
-
-		if (low > 9 || (high > 9 && (high != 15 || i + 1 < v.n)))
-			return 0;
-		id ^= (15 ^ low) << (60 - 4 * n++);
-		id ^= (15 ^ high) << (60 - 4 * n++);
-	}
-	return id;
-}
-
 static bool is_operator(struct view apn, size_t *ni)
 {
 	static const char form[] = ".mnc###.mcc###.gprs";

@@ -24,9 +24,6 @@ struct gtp_head {
  * ERR_VERSION (neither 1 nor 2; `version` says which). Views lie inside `raw`. */
 enum err MUST_USE gtp_head(struct gtp_head *h, struct view raw);
 
-/* Digits of IMSI, MSISDN, MEI, low half of each octet first, as a base/bcd.h number; 0 if they are none. */
-uint64_t gtp_digits(struct view tbcd);
-
 /* An APN, without the operator's labels (TS 23.003 9.1.2), as text; an empty view if it is none. */
 struct view gtp_apn(struct view labels, char text[GTP_APN]);
 
