@@ -126,7 +126,7 @@ static enum err share_lists(const struct conf *c, gid_t gid, char why[256])
  * everything else there gives a group nothing. */
 static enum err share_copy(const struct conf *c, char why[256])
 {
-	static const char *const shared[] = {"", "/serving.mdb", "/serving.page", "/" EQUIP_DIR};
+	static const char *const shared[] = {"", "/serving.mdb", "/serving.page", ("/" EQUIP_DIR)};
 	const struct group *g = getuid() == 0 && c->user[0] ? getgrnam(c->user) : NULL;
 	char path[CONF_TEXT_MAX + 64];
 

@@ -47,9 +47,9 @@ static int load(int map, uint64_t dead_ns, unsigned int other)
 
 static enum err attach(int map, uint64_t dead_ns, const char *from, const char *to, char why[256])
 {
-	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(from),
-			    .attach_point = BPF_TC_INGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1, .flags = BPF_TC_F_REPLACE);
+	struct bpf_tc_hook hook = {.sz = sizeof hook, .ifindex = (int)if_nametoindex(from),
+			    .attach_point = BPF_TC_INGRESS};
+	struct bpf_tc_opts opts = {.sz = sizeof opts, .handle = 1, .priority = 1, .flags = BPF_TC_F_REPLACE};
 	int error = bpf_tc_hook_create(&hook), prog;
 
 	if (error && error != -EEXIST)
@@ -65,7 +65,7 @@ static enum err attach(int map, uint64_t dead_ns, const char *from, const char *
 
 static enum err make_heart(struct nic_heart *h, char why[256])
 {
-	DECLARE_LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	struct bpf_map_create_opts opts = {.sz = sizeof opts, .map_flags = BPF_F_MMAPABLE};
 	void *page;
 
 	libbpf_set_print(NULL);
@@ -131,9 +131,9 @@ void nic_heart_free(struct nic_heart *h)
 
 enum err nic_unwire(const char *name, char why[256])
 {
-	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(name),
-			    .attach_point = BPF_TC_INGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
+	struct bpf_tc_hook hook = {.sz = sizeof hook, .ifindex = (int)if_nametoindex(name),
+			    .attach_point = BPF_TC_INGRESS};
+	struct bpf_tc_opts opts = {.sz = sizeof opts, .handle = 1, .priority = 1};
 	int error;
 
 	libbpf_set_print(NULL);

@@ -91,7 +91,7 @@ static enum err attach(struct nic_xdp *x, const struct nic_conf *conf, unsigned 
 
 static void give_back(struct nic_xdp *x, const uint64_t *at, size_t n)
 {
-	uint32_t i;
+	uint32_t i = 0;
 
 	if (xsk_ring_prod__reserve(&x->fill, (uint32_t)n, &i) != n)
 		return; /* there is a place for each: it cannot be full */
@@ -164,7 +164,7 @@ int nic_xdp_fd(const struct nic_xdp *x)
 
 size_t nic_xdp_read(struct nic_xdp *x, struct nic_frame *f, size_t max)
 {
-	uint32_t i, n = xsk_ring_cons__peek(&x->rx, (uint32_t)(max < BATCH ? max : BATCH), &i);
+	uint32_t i = 0, n = xsk_ring_cons__peek(&x->rx, (uint32_t)(max < BATCH ? max : BATCH), &i);
 
 	for (uint32_t k = 0; k < n; k++) {
 		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&x->rx, i + k);
@@ -188,7 +188,7 @@ void nic_xdp_done(struct nic_xdp *x)
 
 static void reap(struct nic_xdp *x)
 {
-	uint32_t i, n = xsk_ring_cons__peek(&x->sent, TX_N, &i);
+	uint32_t i = 0, n = xsk_ring_cons__peek(&x->sent, TX_N, &i);
 
 	for (uint32_t k = 0; k < n; k++)
 		x->room[x->room_n++] = *xsk_ring_cons__comp_addr(&x->sent, i + k);
@@ -198,7 +198,7 @@ static void reap(struct nic_xdp *x)
 bool nic_xdp_write(struct nic_xdp *x, const struct nic_frame *f, struct nic_counts *c)
 {
 	struct xdp_desc *d;
-	uint32_t i;
+	uint32_t i = 0;
 
 	if (f->n > FRAME) {
 		c->long_++;

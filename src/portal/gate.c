@@ -347,7 +347,7 @@ static void key_found(struct visit *v, const struct keep *rep)
 	size_t n = 0;
 
 	*k = (struct key_seen){.checked_ms = loop_now(v->portal->loop)};
-	snprintf(k->id, sizeof k->id, "%s", v->key);
+	snprintf(k->id, sizeof k->id, "%.47s", v->key);
 	row_init(&r, OBJ_APIKEY);
 	if (!hash || !user || !until || !scopes || json_is_true(json_object_get(o, "tampered")) ||
 	    sodium_hex2bin(k->hash, 32, hash, strlen(hash), NULL, &n, NULL) != 0 || n != 32 ||
