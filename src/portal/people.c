@@ -39,7 +39,7 @@ static void invited(struct visit *v, const struct keep *rep)
 
 	if (visit_refused(v, rep))
 		return;
-	snprintf(link, sizeof link, "/welcome#%s.%s", i->user, i->secret);
+	snprintf(link, sizeof link, "/welcome#%.47s.%.63s", i->user, i->secret);
 	visit_note(v, v->who.user, "invitation made", i->user);
 	visit_json(v, i->status,
 		   json_pack("{s:s,s:s,s:i}", "user", i->user, "link", link, "valid_s", INVITE_S));
@@ -174,7 +174,7 @@ static void gone_factor(struct visit *v, struct credentials *all)
 		credential_drop(v, i->user, all->at[0].name, gone_next);
 		return;
 	}
-	snprintf(pair, sizeof pair, "user=%s", i->user);
+	snprintf(pair, sizeof pair, "user=%.47s", i->user);
 	keep_put_text(&req, KEEP_OBJECT, VIEW("api-key"));
 	keep_put_num(&req, KEEP_MOST, 1);
 	req.pair[req.pair_n++] = view_of(pair);

@@ -46,8 +46,8 @@ static void begin(struct visit *v)
 	const struct attempt *at = attempt(v);
 	struct person who = {.role = at->role};
 
-	snprintf(who.user, sizeof who.user, "%s", at->user);
-	snprintf(who.tenant, sizeof who.tenant, "%s", at->tenant);
+	snprintf(who.user, sizeof who.user, "%.47s", at->user);
+	snprintf(who.tenant, sizeof who.tenant, "%.31s", at->tenant);
 	if (!account_begin(v, &who))
 		return;
 	v->login->factors = at->kinds;

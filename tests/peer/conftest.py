@@ -25,7 +25,7 @@ ONCE = ("test_durable", "test_keeping", "test_compromise", "test_vault", "test_s
 
 def pytest_collection_modifyitems(items):
     """What looks at all the traffic of the others comes last. On a busy machine a peer may be late: a second try, said aloud."""
-    items.sort(key=lambda item: "test_wireshark" in item.nodeid)
+    items.sort(key=lambda item: "test_wireshark.py" in item.nodeid)
     for item in items:
         if not any(name in item.nodeid for name in ONCE):
             item.add_marker(pytest.mark.flaky(reruns=1))

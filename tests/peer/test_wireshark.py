@@ -4,8 +4,9 @@ import subprocess
 import pytest
 from merlon import Merlon
 
-# test_errors.py sends what is wrong on purpose: an AVP of this code, and faults that come back in a Failed-AVP.
-ON_PURPOSE = "!(diameter.avp.code == 3999) && !(diameter.avp.code == 279)"
+# test_errors.py and test_dia_attacks.py send what is wrong on purpose: an AVP and a command of these codes, and faults that
+# come back in a Failed-AVP.
+ON_PURPOSE = "!(diameter.avp.code == 3999) && !(diameter.avp.code == 279) && !(diameter.cmd.code == 8388999)"
 FIELDS = ["frame.number", "diameter.cmd.code", "_ws.expert.group", "_ws.expert.message", "gsup.msg_type"]
 TCP_ONLY = "Sequence"  # what the expert says of retransmissions and windows
 ITS_OWN = "gui_max_tree_depth"  # a hundred answers to a flood in one segment are too many for Wireshark
