@@ -222,7 +222,7 @@ def test_what_is_malformed_is_refused(portal):
         assert portal.post("/token", what, {**FORM, "Authorization": h}).status == 400, what
     h = portal.authorization(d, portal.post("/token", body), body)
     assert portal.post("/token", body, {"Content-Type": "text/plain", "Authorization": h}).status == 400
-    assert portal.get("/token").status == 405 and portal.get("/nothing").status == 404
+    assert portal.get("/token").status == 405 and portal.get("/assets/nothing").status == 404
     assert portal.post("/token", b"x" * 20000).status == 413
     assert portal.ask_token(d, "acme.example").status == 200
 
