@@ -54,6 +54,7 @@ def house(tmp_path_factory):
     try:
         a = p.admin
         poll(lambda: a.get("/subscriptions/999700000000101").status == 200, 10, "the demo's subscriptions")
+        poll(lambda: a.get("/live").status == 200, 20, "figures: watch keeps them once a second")
         for name, tenant in (("own.example", "meters"), ("other.example", "cars")):
             assert a.post("/platforms", {"name": name, "tenant": tenant}).status == 201
         for name, tenant in (("own", "meters"), ("other", "cars")):
