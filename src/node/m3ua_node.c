@@ -119,7 +119,7 @@ struct kept {
 	uint32_t opc, dpc;
 };
 
-static void deliver(struct m3ua_node *n, size_t server, const struct m3ua_data *d);
+static enum err deliver(struct m3ua_node *n, size_t server, const struct m3ua_data *d);
 
 /* The server is there again (`send`), or waited for in vain. */
 static void unkeep(struct m3ua_node *n, size_t server, bool send)
@@ -136,8 +136,8 @@ static void unkeep(struct m3ua_node *n, size_t server, bool send)
 			memmove(n->queue + to, n->queue + at, all);
 			to += all;
 		} else if (send) {
-			deliver(n, server, &(struct m3ua_data){ k.opc, k.dpc, k.si, k.ni, k.mp, k.sls,
-								 { n->queue + at + sizeof k, k.n } });
+			(void)deliver(n, server, &(struct m3ua_data){ k.opc, k.dpc, k.si, k.ni, k.mp, k.sls,
+								       { n->queue + at + sizeof k, k.n } });
 		}
 		at += all;
 	}
@@ -310,12 +310,16 @@ void m3ua_node_frame(struct m3ua_node *n, uint32_t conn, struct view frame, stru
 
 /* --- user messages ----------------------------------------------------------------------------- */
 
-/* By the traffic mode: the one active link, the one of this signalling link selection, all. */
-static void deliver(struct m3ua_node *n, size_t server, const struct m3ua_data *d)
+/* By the traffic mode: the one active link, the one of this signalling link selection, all. After a stop none
+ * is, whatever the server's state. */
+static enum err deliver(struct m3ua_node *n, size_t server, const struct m3ua_data *d)
 {
 	uint8_t mode = n->conf.server[server].mode;
-	size_t active = count(n, server, true), turn = mode == M3UA_OVERRIDE ? 0 : d->sls % active;
+	size_t active = count(n, server, true), turn;
 
+	if (active == 0)
+		return ERR_NOT_FOUND;
+	turn = mode == M3UA_OVERRIDE ? 0 : d->sls % active;
 	n->correlation++;
 	for (size_t i = 0; i < n->conf.link_max; i++) {
 		const struct m3ua_link *l = &n->link[i];
@@ -325,8 +329,9 @@ static void deliver(struct m3ua_node *n, size_t server, const struct m3ua_data *
 		if (mode == M3UA_BROADCAST || turn == 0)
 			m3ua_say_data(n, l, server, d);
 		if (mode != M3UA_BROADCAST && turn-- == 0)
-			return;
+			break;
 	}
+	return ERR_OK;
 }
 
 static bool is_gone(const struct m3ua_node *n, size_t server, uint32_t point)
@@ -351,8 +356,7 @@ enum err m3ua_node_send(struct m3ua_node *n, size_t server, const struct m3ua_da
 		return keep(n, server, d);
 	if (n->state[server] != M3UA_ACTIVE)
 		return ERR_NOT_FOUND;
-	deliver(n, server, d);
-	return ERR_OK;
+	return deliver(n, server, d);
 }
 
 /* 2: names it; 1: takes all; 0: is for others. */

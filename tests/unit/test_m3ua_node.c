@@ -395,6 +395,18 @@ TEST(a_stop_takes_the_traffic_off)
 	shut_ends();
 }
 
+TEST(what_is_sent_after_a_stop_has_no_link)
+{
+	static const struct m3ua_data late = { 1, 2, M3UA_SCCP, .sls = 3, .user = { room, 4 } };
+
+	for (size_t i = 0; i < ENDS; i++) {
+		open_pair(M3UA_LOADSHARE);
+		m3ua_node_stop(end[i].node, 1000);
+		check_eq(m3ua_node_send(end[i].node, 0, &late, 1000), ERR_NOT_FOUND);
+		shut_ends();
+	}
+}
+
 TEST(servers_are_chosen_by_the_point_codes_behind_them)
 {
 	struct m3ua_conf a = { .server_n = 3, .link_max = LINKS };
@@ -417,4 +429,5 @@ TESTS(T(an_asp_comes_up_and_both_ways_carry_traffic), T(two_ipsps_need_no_gatewa
       T(what_is_sent_while_the_last_link_is_away_is_kept_for_a_while_in_bounds),
       T(point_codes_that_cannot_be_reached_are_not_sent_to), T(a_silent_link_is_asked_and_then_cut),
       T(what_may_not_be_said_is_answered_with_its_error), T(an_end_that_has_forgotten_begins_anew),
-      T(a_stop_takes_the_traffic_off), T(servers_are_chosen_by_the_point_codes_behind_them))
+      T(a_stop_takes_the_traffic_off), T(what_is_sent_after_a_stop_has_no_link),
+      T(servers_are_chosen_by_the_point_codes_behind_them))
