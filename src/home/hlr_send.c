@@ -235,6 +235,8 @@ void hlr_sent_answered(struct home_worker *w, struct hlr_talk *t, const struct h
 {
 	bool open_there = h->type == TCAP_CONTINUE;
 
+	if ((h->component == TCAP_RESULT || h->component == TCAP_ERROR) && h->invoke != t->invoke)
+		return; /* said once more: a part before this one, in a dialogue of the same name */
 	if (h->type == TCAP_ABORT || h->refused) {
 		if (!step_down(w, t, h))
 			settle(w, t, false, END_LOST);

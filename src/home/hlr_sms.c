@@ -82,19 +82,36 @@ static void told_off(const struct hlr_asked *q, uint64_t imsi, const char *why, 
 	    KV("why", why), kv_id("imsi", imsi), kv_id("peer", q->peer), KV_CLAUSE(clause));
 }
 
+/* The centre shows the number as the sender's: it must be that of whom the IMSI names. Who has none may be
+ * given a dummy, which nobody has. */
+static bool number_fits(const struct hlr_asked *q, const struct sub_row *s, uint64_t msisdn)
+{
+	const struct book *b = q->w->book;
+
+	if (!s || msisdn == 0 || msisdn == s->msisdn)
+		return true;
+	return s->msisdn == 0 && b->sub_of_number && !b->sub_of_number(b->ctx, msisdn);
+}
+
 /* mo-forwardSM: may it be sent, and to there? */
 void hlr_submit_sm(struct hlr_asked *q)
 {
 	enum { INVALID_ADDRESS = 5, NO_SUBSCRIBER = 6 };
 	const struct msg *m = &q->heard->arg;
 	struct view imsi = tab_get(m, MAP_SEQ_MO_FORWARD_SM, MAP_IMSI);
+	uint64_t msisdn = map_number(tab_get(m, MAP_SEQ_MO_FORWARD_SM, MAP_MSISDN_2), NULL);
 	struct reg_row reg;
 	struct home_rows rows =
 	    rows_of(q, map_imsi(imsi.n ? imsi : tab_get(m, MAP_SEQ_MO_FORWARD_SM, MAP_IMSI_0)),
-		    map_number(tab_get(m, MAP_SEQ_MO_FORWARD_SM, MAP_MSISDN_2), NULL), &reg);
+		    msisdn, &reg);
 	enum hlr_sms ok = HLR_SMS_NO_SERVICE;
 
 	q->imsi = reg.imsi;
+	if (!number_fits(q, rows.sub, msisdn)) {
+		told_off(q, reg.imsi, "the number is not the subscriber's", "R-5.6.1.h");
+		hlr_refuse(q, HLR_UNEXPECTED);
+		return;
+	}
 	if (!subscriber_check(&rows, 0, 0, loop_wall(q->w->loop)))
 		ok = hlr_sms_allowed(rows.profile, tab_get(m, MAP_SEQ_MO_FORWARD_SM, MAP_SM));
 	if (ok == HLR_SMS_OK && q->w->hlr->conf->smsc && !q->talk) {

@@ -4,12 +4,19 @@
 
 #define NONE UINT32_MAX
 #define PLACE_BITS 17
+#define BEGUN_MAX (HLR_TALKS / 4)
 _Static_assert(HLR_TALKS <= 1 << PLACE_BITS, "a place must fit an identifier");
+
+/* By time. */
+struct queue {
+	uint32_t oldest, newest, n;
+};
 
 struct hlr_talks {
 	uint8_t key[HASH_KEY];
 	uint64_t given; /* identifiers so far */
-	uint32_t oldest, newest, free_n;
+	struct queue queue[2]; /* [1]: begun without a request; anybody may begin such at no cost */
+	uint32_t free_n;
 	uint32_t free[HLR_TALKS];
 	struct hlr_talk at[HLR_TALKS]; /* pages never used are never touched */
 };
@@ -21,7 +28,7 @@ struct hlr_talks *hlr_talks_new(const uint8_t key[HASH_KEY])
 	if (!ts)
 		return NULL;
 	memcpy(ts->key, key, HASH_KEY);
-	ts->oldest = ts->newest = NONE;
+	ts->queue[0] = ts->queue[1] = (struct queue){NONE, NONE, 0};
 	for (uint32_t i = 0; i < HLR_TALKS; i++)
 		ts->free[ts->free_n++] = HLR_TALKS - 1 - i;
 	return ts;
@@ -39,26 +46,33 @@ size_t hlr_talks_used(const struct hlr_talks *ts)
 
 static void queue(struct hlr_talks *ts, struct hlr_talk *t, uint64_t now_ms)
 {
+	struct queue *q = &ts->queue[t->stage == HLR_BEGUN];
+
+	t->empty = t->stage == HLR_BEGUN;
 	t->until_ms = now_ms + HLR_TALK_MS;
-	t->older = ts->newest;
+	t->older = q->newest;
 	t->newer = NONE;
-	if (ts->newest != NONE)
-		ts->at[ts->newest].newer = t->place;
+	if (q->newest != NONE)
+		ts->at[q->newest].newer = t->place;
 	else
-		ts->oldest = t->place;
-	ts->newest = t->place;
+		q->oldest = t->place;
+	q->newest = t->place;
+	q->n++;
 }
 
 static void unqueue(struct hlr_talks *ts, const struct hlr_talk *t)
 {
+	struct queue *q = &ts->queue[t->empty];
+
 	if (t->older != NONE)
 		ts->at[t->older].newer = t->newer;
 	else
-		ts->oldest = t->newer;
+		q->oldest = t->newer;
 	if (t->newer != NONE)
 		ts->at[t->newer].older = t->older;
 	else
-		ts->newest = t->older;
+		q->newest = t->older;
+	q->n--;
 }
 
 void hlr_talk_drop(struct hlr_talks *ts, struct hlr_talk *t)
@@ -72,12 +86,12 @@ void hlr_talk_drop(struct hlr_talks *ts, struct hlr_talk *t)
  * dialogue. */
 struct hlr_talk *hlr_talk_add(struct hlr_talks *ts, enum hlr_stage stage, uint64_t now_ms)
 {
+	const struct queue *empty = &ts->queue[1];
 	struct hlr_talk *t;
 	uint32_t place;
 
-	if (ts->free_n == 0 && ts->at[ts->oldest].stage == HLR_BEGUN)
-		hlr_talk_drop(ts, &ts->at[ts->oldest]); /* nothing was asked in it yet: a flood
-							   takes its own places */
+	if (empty->n > 0 && (ts->free_n == 0 || (stage == HLR_BEGUN && empty->n == BEGUN_MAX)))
+		hlr_talk_drop(ts, &ts->at[empty->oldest]); /* a flood takes its own places */
 	if (ts->free_n == 0)
 		return NULL;
 	place = ts->free[--ts->free_n];
@@ -116,6 +130,14 @@ void hlr_talk_heard(struct hlr_talks *ts, struct hlr_talk *t, uint64_t now_ms)
 
 struct hlr_talk *hlr_talk_late(struct hlr_talks *ts, uint64_t now_ms)
 {
-	return ts->oldest != NONE && ts->at[ts->oldest].until_ms <= now_ms ? &ts->at[ts->oldest]
-									   : NULL;
+	struct hlr_talk *late = NULL;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct hlr_talk *t =
+		    ts->queue[i].oldest != NONE ? &ts->at[ts->queue[i].oldest] : NULL;
+
+		if (t && t->until_ms <= now_ms && (!late || t->until_ms < late->until_ms))
+			late = t;
+	}
+	return late;
 }

@@ -36,6 +36,7 @@ struct hlr_talk {
 	uint8_t next;	/* part of the data that is to be told next (hlr_isd_put); 0: none is left */
 	uint8_t own;	/* of our last request in their dialogue */
 	uint8_t again;	/* an update: how often its data were sent anew, for they had changed */
+	bool empty;	/* of the pool: queued as begun without a request */
 	bool node_weak; /* it has said that it cannot carry out a bar */
 	/* An update: what was asked. */
 	uint16_t rats;
@@ -52,8 +53,8 @@ struct hlr_talks *hlr_talks_new(const uint8_t key[HASH_KEY]); /* NULL: out of me
 void hlr_talks_free(struct hlr_talks *ts);
 size_t hlr_talks_used(const struct hlr_talks *ts);
 
-/* A place, zeroed but for what the pool fills in; NULL when all are taken. If nothing was asked yet in the
- * oldest of all, that makes room. */
+/* A place, zeroed but for what the pool fills in; NULL when all are taken. The oldest in which nothing was
+ * asked yet makes room; of such there are a quarter of the places at most. */
 struct hlr_talk *hlr_talk_add(struct hlr_talks *ts, enum hlr_stage stage, uint64_t now_ms);
 /* The dialogue of an identifier of ours as it came, or NULL. */
 struct hlr_talk *hlr_talk_find(struct hlr_talks *ts, struct view tid);

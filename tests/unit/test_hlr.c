@@ -367,6 +367,25 @@ TEST(a_hundred_thousand_dialogues_are_open_and_no_more)
 	check_eq(h.type, TCAP_CONTINUE);
 }
 
+/* Requests of ours that are not answered stand before the flood, and must not be what it waits for. */
+TEST(a_flood_of_empty_begins_takes_only_its_own_places)
+{
+	const struct hlr_talk *first;
+	uint8_t id[4];
+
+	world_begin();
+	first = hlr_talk_add(world_hlr.talks, HLR_SENT, world_now);
+	hlr_talk_tid(first, id);
+	for (size_t i = 0; i < 2 * HLR_TALKS; i++)
+		check(hlr_talk_add(world_hlr.talks, HLR_BEGUN, world_now));
+	check(hlr_talks_used(world_hlr.talks) <= HLR_TALKS / 2);
+	check(hlr_talk_find(world_hlr.talks, (struct view){id, 4}) == first);
+	ask_update(SUB_IMSI, 3);
+	say();
+	read_last();
+	check_eq(h.type, TCAP_CONTINUE);
+}
+
 TEST(nobody_else_goes_on_in_a_dialogue)
 {
 	size_t before;
@@ -463,6 +482,73 @@ TEST(a_cancellation_ends_as_it_is_answered)
 	check_eq(hlr_node_number(&it.cancel.node), VLR_NUMBER);
 }
 
+/* An answer to what was asked before, said once more, is none to what is asked now. */
+TEST(a_request_of_ours_ends_by_its_own_answer_alone)
+{
+	struct outbox_item it = {.kind = OUTBOX_CANCEL, .index = 7, .life = 1};
+	uint8_t ours[4];
+
+	world_begin();
+	it.imsi = SUB_IMSI;
+	it.cancel = (struct cancel){.type = CANCEL_SGSN_UPDATE, .kind = REG_VLR};
+	hlr_node_name(it.cancel.node.host, VLR_NUMBER);
+	check(hlr_cancel(&world, &it));
+	hlr_talk_tid(hlr_talk_late(world_hlr.talks, UINT64_MAX), ours);
+	for (uint8_t invoke = 3; invoke > 0; invoke--) {
+		check_eq(world_settled.n, 0);
+		w = (struct wr){.p = bytes, .cap = sizeof bytes};
+		tcap_start(&o, &w, TCAP_END, (struct view){0}, (struct view){ours, 4});
+		tcap_open_components(&o);
+		tcap_put_done(&o, invoke);
+		tcap_end(&o);
+		say();
+	}
+	check_eq(world_settled.n, 1);
+	check_eq(world_settled.lost, false);
+}
+
+static void submit(uint64_t imsi, uint64_t msisdn)
+{
+	static const uint8_t tpdu[] = {1, 0, 4, 0x81, 0x21, 0x43, 0, 0, 0};
+
+	ask(46, 21, 3);
+	tcap_open(&o, BER_UNIVERSAL, BER_SEQUENCE);
+	map_put_number(&w, BER_CONTEXT, 4, bcd_of(VIEW("99970600")));
+	map_put_number(&w, BER_CONTEXT, 2, msisdn);
+	ber_put(&w, BER_UNIVERSAL, BER_OCTETS, (struct view){tpdu, sizeof tpdu});
+	if (imsi)
+		map_put_imsi(&w, BER_UNIVERSAL, BER_OCTETS, imsi);
+	tcap_end(&o);
+	say();
+}
+
+/* Whom the centre takes for the sender says the number; whom the profile is of, the IMSI. */
+TEST(nobody_sends_a_short_message_under_anothers_number)
+{
+	const uint64_t own = bcd_of(VIEW("99970123456")), other = bcd_of(VIEW("99970999999"));
+	const struct {
+		uint64_t imsi, msisdn, owned;
+		bool sent;
+	} cases[] = {{SUB_IMSI, own, own, true},
+		     {0, own, own, true},
+		     {SUB_IMSI, other, own, false},
+		     {SUB_IMSI, other, 0, true}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		world_begin();
+		world_sub.msisdn = cases[i].owned;
+		submit(cases[i].imsi, cases[i].msisdn);
+		check_eq(said_n, 1);
+		if (cases[i].sent) {
+			check_eq(said[0].bytes[7], SSN_MSC); /* handed on: to the centre */
+			continue;
+		}
+		read_last();
+		check_eq(h.component, TCAP_ERROR);
+		check_eq(h.code, 36);
+	}
+}
+
 TESTS(T(vectors_are_as_many_as_fit_and_five_in_segments),
       T(an_update_is_done_when_its_data_are_taken_and_durable),
       T(a_commit_that_fails_is_a_system_failure),
@@ -474,4 +560,7 @@ TESTS(T(vectors_are_as_many_as_fit_and_five_in_segments),
       T(a_bar_that_a_node_refuses_is_seen_and_others_are_not),
       T(a_short_message_goes_to_listed_numbers_alone),
       T(a_hundred_thousand_dialogues_are_open_and_no_more), T(nobody_else_goes_on_in_a_dialogue),
-      T(a_dialogue_is_found_by_its_own_identifier_alone), T(a_cancellation_ends_as_it_is_answered))
+      T(a_dialogue_is_found_by_its_own_identifier_alone), T(a_cancellation_ends_as_it_is_answered),
+      T(a_flood_of_empty_begins_takes_only_its_own_places),
+      T(a_request_of_ours_ends_by_its_own_answer_alone),
+      T(nobody_sends_a_short_message_under_anothers_number))
