@@ -86,13 +86,19 @@ void ss7_send_to(struct ss7 *s, size_t server, const struct ss7_label *k, const 
 		metric_add(M_EDGE_DROPPED, 2, 1);
 }
 
-/* As it came: its own class and hops. */
+/* What is for our own point code is translated; the rest goes where its label says. */
+static bool is_for_us(const struct msu *m)
+{
+	return m->s->conf->point != 0 && m->d->dpc == m->s->conf->point;
+}
+
+/* As it came: its own class and hops, of which a translation is one (find_way). */
 static enum err send_whole(const struct msu *m, size_t to, struct m3ua_data *d)
 {
 	const struct msg *sccp = &m->seen->sccp;
 	struct view class = tab_get(sccp, SCCP_CLASS), hops = tab_get(sccp, SCCP_HOPS);
 	struct sccp_put put = { .class = class.n ? class.p[0] : 1,
-				.hops = hops.n && hops.p[0] ? hops.p[0] : 15,
+				.hops = (uint8_t)(hops.n && hops.p[0] > 1 ? hops.p[0] - is_for_us(m) : 15),
 				.called = tab_get(sccp, SCCP_CALLED),
 				.calling = tab_get(sccp, SCCP_CALLING),
 				.data = m->seen->whole };
@@ -104,23 +110,24 @@ static enum err send_whole(const struct msu *m, size_t to, struct m3ua_data *d)
  * cannot be delivered, and was told so. */
 static bool find_way(const struct msu *m, struct m3ua_data *d)
 {
-	uint8_t type = d->user.n > 0 ? d->user.p[0] : 0;
+	struct view hops = tab_get(&m->seen->sccp, SCCP_HOPS);
+	size_t at = hops.n ? (size_t)(hops.p - d->user.p) : 0;
 
-	if (m->s->conf->point == 0 || d->dpc != m->s->conf->point)
+	if (!is_for_us(m))
 		return true;
 	if (!ss7_translate(m->s->conf, &m->seen->called, &d->dpc)) {
 		ss7_undelivered(m, RETURN_NO_TRANSLATION);
 		return false;
 	}
 	d->opc = m->s->conf->point;
-	if ((type != 0x11 && type != 0x13) || m->seen->split || d->user.n > sizeof m->s->out)
-		return true;
-	memcpy(m->s->out, d->user.p, d->user.n); /* XUDT, LUDT: a translation is a hop (Q.714 2.3.1) */
-	if (d->user.n < 3 || m->s->out[2] < 2) {
-		ss7_undelivered(m, RETURN_UNQUALIFIED);
+	if (hops.n > 0 && hops.p[0] < 2) { /* a translation is a hop (Q.714 2.3.1) */
+		ss7_undelivered(m, RETURN_HOPS);
 		return false;
 	}
-	m->s->out[2]--;
+	if (hops.n == 0 || m->seen->split || d->user.n > sizeof m->s->out)
+		return true;
+	memcpy(m->s->out, d->user.p, d->user.n);
+	m->s->out[at]--;
 	d->user.p = m->s->out;
 	return true;
 }

@@ -95,7 +95,7 @@ static struct place *find_tid(struct ss7 *s, struct view tid, uint64_t now)
 	uint32_t x = rd_be(&r, 4);
 	struct place *p = &s->sms->place[x % PLACES];
 
-	return !r.err && tid.n == 4 && p->tid == x && p->due_ms > now ? p : NULL;
+	return !r.err && tid.n == 4 && x != 0 && p->tid == x && p->due_ms > now ? p : NULL;
 }
 
 static uint8_t keep(uint8_t *to, size_t cap, struct view v)

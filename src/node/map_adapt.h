@@ -103,7 +103,7 @@ void map_reject(struct wr *w, const struct map_seen *seen, const struct map_ask 
 
 /* A message that could not be delivered, back to its sender (UDTS, Q.713 4.11), where it asked for that.
  * `cause`: Q.713 3.12. Nothing is written where it did not ask. */
-enum map_return { RETURN_NO_TRANSLATION = 1, RETURN_NETWORK = 5, RETURN_UNQUALIFIED = 7 };
+enum map_return { RETURN_NO_TRANSLATION = 1, RETURN_NETWORK = 5, RETURN_HOPS = 12 };
 void map_return(struct wr *w, const struct map_seen *seen, enum map_return cause);
 
 /* What map_reject() answers, for people: "roamingNotAllowed", "abort". */

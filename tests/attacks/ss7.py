@@ -186,10 +186,10 @@ def ludt(called, calling, data, cls=0, hops=15, kind=0x13):
         [len(calling)]) + calling + struct.pack("<H", len(data)) + data
 
 
-def split(called, calling, data, size=160, reference=1):
+def split(called, calling, data, size=160, reference=1, hops=15):
     """XUDTs that are one message."""
     parts = [data[i:i + size] for i in range(0, len(data), size)]
-    return [xudt(called, calling, p, cls=1, segment=(i == 0, len(parts) - 1 - i, reference)) for i, p in enumerate(parts)]
+    return [xudt(called, calling, p, cls=1, hops=hops, segment=(i == 0, len(parts) - 1 - i, reference)) for i, p in enumerate(parts)]
 
 
 def parameter(tag, value):

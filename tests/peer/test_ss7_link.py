@@ -218,6 +218,27 @@ def test_segments_are_judged_as_one_and_sent_on_in_segments(world):
     assert whole == data
 
 
+def test_each_translation_is_a_hop_and_the_last_goes_no_further(world):
+    """Q.714 2.3.1: whole or in segments, there or back; 12 is a hop counter violation (Q.713 3.12)."""
+    ask = honest()
+    called, calling = ask.ends()
+    data = begin(ask.tid, invoke(2, seq(octets(tbcd(map_clean.SIMS[0])), ctx(1, number(map_corpus.node(map_corpus.P1, MSC))), octets(
+        number(map_corpus.node(map_corpus.P1, VLR))), seq(ctx(0, seq(oid(1, 3, 6, 1, 4, 1, 32473), octets(bytes(300))), made=True)))), dialogue=aarq(context(1, 3)))
+    for hops in (2, 1):
+        drain(world.hlr())
+        for part in split(called, calling, data, 150, 78, hops):
+            world.stp.send(OUT, US, part)
+        if hops == 2:
+            assert world.hlr().receive()[2][:3] == world.hlr().receive()[2][:3] == bytes([0x11, 1, 1])
+    lost = b"\x64\x06\x49\x04\0\0\0\x07"
+    world.stp.send(OUT, US, xudts(called, calling, lost, hops=2))
+    assert world.hlr().receive()[2] == xudts(called, calling, lost, hops=1)
+    world.stp.send(OUT, US, xudts(called, calling, lost, hops=1))
+    world.stp.send(OUT, US, xudt(called, calling, ask.tcap(), cls=0x80, hops=1))
+    assert world.stp.receive()[:3] == (US, OUT, udts(calling, called, ask.tcap(), 12))
+    assert world.hlr().silent() is None
+
+
 def test_ansi_41_is_counted_and_dropped(world):
     """R-5.6.f."""
     before, since = world.fates(), world.merlon.mark()
@@ -379,6 +400,9 @@ def test_a_short_message_goes_home_first_and_its_sender_learns_nothing(routed):
     routed.stp.send(OUT, US, udt(us, node, tlv(0x64, tlv(0x49, ours), aare(context(25, 3)), components(result(44, b"")))))
     opc, dpc, user, _, _ = routed.stp.receive()
     assert user == udt(calling, called, end(0x51, result(44, b""), dialogue=aare(context(25, 3))))
+    nobodys = udt(us, node, end(0))  # a route that was given out is no delivery
+    routed.stp.send(OUT, US, nobodys)
+    assert routed.hlr().receive()[:3] == (US, HOME, nobodys)
     assert routed.stp.silent() is None
 
 
