@@ -42,7 +42,7 @@ struct ss7_sms *ss7_sms_new(uint64_t router)
 	if (!x)
 		return NULL;
 	x->number[0] = 0x91;
-	x->number_n = 1 + map_tbcd(router, x->number + 1);
+	x->number_n = 1 + bcd_tbcd(router, x->number + 1);
 	return x;
 }
 
@@ -125,7 +125,7 @@ static bool hide_route(const struct msu *m)
 	p->given = correlation(s, p, p->imsi);
 	p->node_n = keep(p->node, sizeof p->node, route.node);
 	p->sgsn = route.sgsn;
-	n = map_tbcd(p->given, given);
+	n = bcd_tbcd(p->given, given);
 	map_put_route(&w, m->seen, (struct view){ given, n },
 		      (struct view){ s->sms->number, s->sms->number_n });
 	if (!w.err)
@@ -190,7 +190,7 @@ static void begin_delivery(const struct msu *m, const struct place *route)
 	p->label = ss7_label_of(m->d);
 	p->server = m->server;
 	put_tid(tid, p->tid);
-	n = map_tbcd(p->imsi, imsi);
+	n = bcd_tbcd(p->imsi, imsi);
 	map_put_again(&w, m->seen, (struct view){ tid, 4 }, (struct view){ 0 }, (struct view){ imsi, n });
 	if (w.err || !to_node(m, p, wr_done(&w))) {
 		p->due_ms = 0;

@@ -21,6 +21,3 @@ void map_put_route(struct wr *w, const struct map_seen *seen, struct view given,
  * place of the one in its first request, if it is not empty: as long as that (ERR_LENGTH). */
 void map_put_again(struct wr *w, const struct map_seen *seen, struct view otid, struct view dtid,
 		   struct view imsi);
-
-/* A base/bcd.h number as TBCD; octets written. */
-size_t map_tbcd(uint64_t number, uint8_t to[8]);
